@@ -1,0 +1,508 @@
+/**
+ * Every failure that Strata knows: one table from code to message, exit code, HTTP status, errno and hint.
+ *
+ * A message is one line and says what happened, to what; the hint says what to do. `{name}` in either is filled
+ * from the parameters, and the compiler checks that all of them are given. An error is made by `fail()` and
+ * thrown by the caller: `throw fail('SOURCE_MISSING', { path })`.
+ */
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+
+interface ErrorKind {
+  readonly message: string;
+  readonly exit: 1 | 2 | 10 | 11 | 12 | 13 | 130;
+  readonly http: number;
+  /** What a program that meets this through a mount or a drive gets to see. */
+  readonly errno?: string;
+  readonly hint: string;
+}
+
+export const errorTable = {
+  USAGE: {
+    message: '{problem}',
+    exit: 2,
+    http: 400,
+    hint: 'see strata --help',
+  },
+  NOT_SUPPORTED: {
+    message: '{feature} is not supported yet',
+    exit: 1,
+    http: 501,
+    errno: 'ENOTSUP',
+    hint: '{instead}',
+  },
+  INTERRUPTED: {
+    message: '{action} was interrupted',
+    exit: 130,
+    http: 499,
+    errno: 'EINTR',
+    hint: 'start it again; what is already stored is used',
+  },
+  IO: {
+    message: '{what}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+  PERMISSION: {
+    message: '{what}: permission denied',
+    exit: 1,
+    http: 403,
+    errno: 'EACCES',
+    hint: 'run as a user who may do this, for devices as root',
+  },
+  READ_ONLY: {
+    message: '{what}: the file system is read-only',
+    exit: 1,
+    http: 500,
+    errno: 'EROFS',
+    hint: 'mount it read-write, or choose another place',
+  },
+  NO_SPACE: {
+    message: '{what}: no space left',
+    exit: 1,
+    http: 507,
+    errno: 'ENOSPC',
+    hint: 'free some space and start again',
+  },
+  OUT_OF_MEMORY: {
+    message: 'out of memory: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'ENOMEM',
+    hint: 'close other programs and start again',
+  },
+  NATIVE_ARGUMENT: {
+    message: 'a wrong argument reached the native part: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EINVAL',
+    hint: 'this is a defect of Strata: please report it',
+  },
+
+  NO_REPOSITORY: {
+    message: 'no repository at {location}: {reason}',
+    exit: 10,
+    http: 404,
+    hint: 'check --repo or STRATA_REPO, or make one with strata init',
+  },
+  REPOSITORY_EXISTS: {
+    message: 'there is a repository at {location} already',
+    exit: 1,
+    http: 409,
+    hint: 'use it, or choose another folder; nothing was written',
+  },
+  LOCATION_NOT_EMPTY: {
+    message: '{location} is not empty and not a repository',
+    exit: 1,
+    http: 409,
+    hint: 'choose an empty or a new folder; nothing was written',
+  },
+  LOCATION_UNSUITABLE: {
+    message: 'no repository can be made at {location}: {reason}',
+    exit: 1,
+    http: 400,
+    hint: 'choose a folder on a Linux file system such as ext4, XFS or Btrfs',
+  },
+  FORMAT_NEWER: {
+    message: '{what} has format {format}, this Strata reads up to 1',
+    exit: 1,
+    http: 409,
+    hint: 'install a newer Strata',
+  },
+  CONFIG_DAMAGED: {
+    message: '{what} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'put it back from a copy of the repository',
+  },
+  OBJECT_EXISTS: {
+    message: 'object {name} exists already',
+    exit: 1,
+    http: 409,
+    errno: 'EEXIST',
+    hint: 'objects are never overwritten; start again',
+  },
+  OBJECT_MISSING: {
+    message: 'object {name} is missing from the repository',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'run strata verify --all to see what is affected',
+  },
+
+  WRONG_PASSPHRASE: {
+    message: 'wrong passphrase: it opens none of the {keys} keys of the repository',
+    exit: 12,
+    http: 401,
+    hint: 'check the passphrase and whether --repo is the repository you mean',
+  },
+  PASSPHRASE_NEEDED: {
+    message: 'the repository is encrypted and no passphrase was given',
+    exit: 12,
+    http: 401,
+    hint: 'set STRATA_PASSWORD or STRATA_PASSWORD_FILE, or use --password-file',
+  },
+  PASSPHRASE_EMPTY: {
+    message: 'the passphrase is empty',
+    exit: 2,
+    http: 400,
+    hint: 'choose one, or make the repository with --no-encryption',
+  },
+  NOT_ENCRYPTED: {
+    message: 'the repository is not encrypted and has no passphrases',
+    exit: 1,
+    http: 409,
+    hint: 'make a new repository without --no-encryption',
+  },
+  KEY_NOT_FOUND: {
+    message: 'the repository has no key {key}',
+    exit: 1,
+    http: 404,
+    hint: 'strata key list shows the keys',
+  },
+  LAST_KEY: {
+    message: 'key {key} is the only one of the repository; without it nothing could be read',
+    exit: 1,
+    http: 409,
+    hint: 'add another with strata key add first',
+  },
+
+  LOCKED: {
+    message: '{what} is in use by {holder} since {since}',
+    exit: 11,
+    http: 423,
+    errno: 'EBUSY',
+    hint: 'wait for it to end and start again',
+  },
+  LEASE_LOST: {
+    message: 'the lease {lease} of this run is gone: another run took it for dead',
+    exit: 1,
+    http: 409,
+    hint: 'start again; what is already stored is used',
+  },
+
+  POINT_NOT_FOUND: {
+    message: 'no restore point {spec}',
+    exit: 1,
+    http: 404,
+    errno: 'ENOENT',
+    hint: 'strata points lists them',
+  },
+  POINT_AMBIGUOUS: {
+    message: '{spec} means several restore points: {candidates}',
+    exit: 1,
+    http: 409,
+    hint: 'give more digits',
+  },
+  POINT_PROTECTED: {
+    message: 'restore point {point} is protected',
+    exit: 1,
+    http: 409,
+    hint: 'unprotect it first if it may go',
+  },
+  POINT_LAST_VERIFIED: {
+    message: 'restore point {point} is the last verified one of {disk}',
+    exit: 1,
+    http: 409,
+    hint: 'verify another point of the disk first',
+  },
+  MANIFEST_DAMAGED: {
+    message: 'manifest {name} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  MAP_MISSING: {
+    message: 'block map {name} of restore point {point} is missing: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  MAP_DAMAGED: {
+    message: 'block map {path} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  CHAIN_BROKEN: {
+    message: 'restore point {point} depends on {missing}, which {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use a restore point of another chain; strata points shows them',
+  },
+  PACK_MISSING: {
+    message: '{path} is missing: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'strata verify --all names the restore points and ranges concerned',
+  },
+  PACK_READ: {
+    message: 'cannot read {path}: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg); strata verify --all names what is concerned',
+  },
+  FRAME_DAMAGED: {
+    message: '{path} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'strata verify --all names the restore points and ranges concerned',
+  },
+  PACK_STORE_FAILED: {
+    message: 'a pack could not be stored: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'start again; what is already stored is used',
+  },
+
+  SOURCE_MISSING: {
+    message: 'source {path} does not exist',
+    exit: 1,
+    http: 404,
+    hint: 'check the path; lsblk lists block devices',
+  },
+  SOURCE_EMPTY: {
+    message: 'source {path} is empty',
+    exit: 1,
+    http: 400,
+    hint: 'check the path',
+  },
+  SOURCE_IS_DIRECTORY: {
+    message: 'source {path} is a directory; Strata backs up disks and image files',
+    exit: 1,
+    http: 400,
+    hint: 'give the block device or the image file; findmnt --target shows the device of a directory',
+  },
+  SOURCE_UNSUITABLE: {
+    message: 'source {path} is neither a block device, a file nor a pipe',
+    exit: 1,
+    http: 400,
+    hint: 'give a block device, an image file or - for standard input',
+  },
+  SOURCE_IN_REPOSITORY: {
+    message: 'source {path} lies inside the repository',
+    exit: 1,
+    http: 400,
+    hint: 'give a source outside the repository',
+  },
+  REPOSITORY_IN_SOURCE: {
+    message: 'the repository lies on source {path}: each backup would back up itself',
+    exit: 1,
+    http: 400,
+    hint: 'put the repository on another disk',
+  },
+  SOURCE_OPEN: {
+    message: 'cannot open source {path}: {reason}',
+    exit: 1,
+    http: 400,
+    hint: 'check the path and the permissions',
+  },
+  SOURCE_READ: {
+    message: 'cannot read source {path}: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'look at the system log (dmesg)',
+  },
+  SOURCE_SIZE_CHANGED: {
+    message: 'source {path} changed its size while it was read: {reason}',
+    exit: 1,
+    http: 409,
+    hint: 'start again when nothing resizes it',
+  },
+  SPOOL_WRITE: {
+    message: 'cannot write {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+
+  TARGET_EXISTS: {
+    message: 'target {path} exists',
+    exit: 1,
+    http: 409,
+    errno: 'EEXIST',
+    hint: 'use --force to overwrite it, or --delta to write only what differs',
+  },
+  TARGET_MISSING: {
+    message: 'target {path} does not exist',
+    exit: 1,
+    http: 404,
+    errno: 'ENOENT',
+    hint: 'check the path; --delta needs a target that is there',
+  },
+  TARGET_UNSUITABLE: {
+    message: 'target {path} is neither a file nor a block device',
+    exit: 1,
+    http: 400,
+    hint: 'give a file name or a block device',
+  },
+  TARGET_TOO_SMALL: {
+    message: 'target {path} has {available} bytes, the image needs {needed}',
+    exit: 1,
+    http: 409,
+    errno: 'ENOSPC',
+    hint: 'use a larger device; nothing was written',
+  },
+  TARGET_MOUNTED: {
+    message: 'target {path} is mounted at {where}',
+    exit: 1,
+    http: 409,
+    errno: 'EBUSY',
+    hint: 'unmount it first; --force does not override this',
+  },
+  TARGET_IN_USE: {
+    message: 'target {path} is in use: {reason}',
+    exit: 1,
+    http: 409,
+    errno: 'EBUSY',
+    hint: 'release it first; --force does not override this',
+  },
+  TARGET_IN_REPOSITORY: {
+    message: 'target {path} lies inside the repository',
+    exit: 1,
+    http: 400,
+    hint: 'choose a target outside the repository',
+  },
+  REPOSITORY_IN_TARGET: {
+    message: 'the repository lies on target {path}: restoring would destroy it',
+    exit: 1,
+    http: 400,
+    hint: 'choose another target',
+  },
+  TARGET_WRITE: {
+    message: 'cannot write target {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+  TARGET_READ: {
+    message: 'cannot read target {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+type Placeholders<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never;
+
+/** What a code's message and hint need to know. */
+export type ErrorParams<Code extends ErrorCode> = Readonly<
+  Record<Placeholders<(typeof errorTable)[Code]['message'] | (typeof errorTable)[Code]['hint']>, string | number>
+>;
+
+/** A failure with a code, an exit code and a next step; made by `fail()`. */
+export class StrataError extends Error {
+  readonly code: ErrorCode;
+  readonly params: Readonly<Record<string, string | number>>;
+
+  constructor(code: ErrorCode, params: Readonly<Record<string, string | number>>, cause?: unknown) {
+    super(fill(errorTable[code].message, params), cause === undefined ? undefined : { cause });
+    this.name = 'StrataError';
+    this.code = code;
+    this.params = params;
+  }
+
+  get exitCode(): number {
+    return errorTable[this.code].exit;
+  }
+
+  get httpStatus(): number {
+    return errorTable[this.code].http;
+  }
+
+  /** What to do about it. */
+  get hint(): string {
+    return fill(errorTable[this.code].hint, this.params);
+  }
+}
+
+/** Makes the error; the caller throws it. */
+export function fail<Code extends ErrorCode>(
+  code: Code,
+  params: ErrorParams<Code>,
+  options: { readonly cause?: unknown } = {},
+): StrataError {
+  return new StrataError(code, params, options.cause);
+}
+
+/** Whether `error` is a StrataError, of one of `codes` when any are given. */
+export function isStrataError(error: unknown, ...codes: readonly ErrorCode[]): error is StrataError {
+  return error instanceof StrataError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/**
+ * Turns what a system call of Node threw into a StrataError; a StrataError passes through.
+ * `what` says what was tried, to what: "cannot write /x/y".
+ */
+export function fromSystem(error: unknown, what: string): StrataError {
+  if (error instanceof StrataError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  const options = { cause: error };
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return fail('NO_SPACE', { what }, options);
+    case 'EROFS':
+      return fail('READ_ONLY', { what }, options);
+    case 'EACCES':
+    case 'EPERM':
+      return fail('PERMISSION', { what }, options);
+    default:
+      return fail('IO', { what, reason: reasonOf(error) }, options);
+  }
+}
+
+/**
+ * Turns what the addon threw into a StrataError; a StrataError passes through.
+ * `path` is what the action is about, for errors that name no path of their own.
+ */
+export function fromNative(error: unknown, path: string): StrataError {
+  if (error instanceof StrataError) return error;
+  const native = error as { code?: unknown; errno?: unknown; path?: unknown };
+  const at = typeof native.path === 'string' && native.path !== '' ? native.path : path;
+  const name = typeof native.errno === 'number' && native.errno > 0 ? getSystemErrorName(-native.errno) : undefined;
+  const options = { cause: error };
+  if (native.code === 'CANCELLED') return fail('INTERRUPTED', { action: `work on ${at}` }, options);
+  if (native.code === 'SPOOL_WRITE' || native.code === 'TARGET_WRITE') {
+    if (name === 'ENOSPC' || name === 'EDQUOT') return fail('NO_SPACE', { what: `cannot write ${at}` }, options);
+    if (name === 'EROFS') return fail('READ_ONLY', { what: `cannot write ${at}` }, options);
+  }
+  const code = typeof native.code === 'string' && native.code in errorTable ? (native.code as ErrorCode) : 'IO';
+  const reason = reasonOf(error);
+  return new StrataError(code, { path: at, what: at, reason }, error);
+}
+
+/** The one-line text of anything thrown; of a system error the system's own words. */
+export function reasonOf(error: unknown): string {
+  const { errno } = error as NodeJS.ErrnoException;
+  if (typeof errno === 'number' && errno < 0) return getSystemErrorMessage(errno);
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => printable(String(params[name] ?? '?')));
+}
+
+/** Paths and names may hold line breaks and terminal control characters; a message must not. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

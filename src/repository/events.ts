@@ -1,0 +1,57 @@
+/** The one stream of events that every long action emits; faces draw, print or send it. The time is added by jobs. */
+
+export interface Warning {
+  readonly code: WarningCode;
+  readonly message: string;
+}
+
+export type WarningCode =
+  | 'LIVE_SOURCE'
+  | 'UNREADABLE'
+  | 'PARENT_UNUSABLE'
+  | 'MANIFEST_DAMAGED'
+  | 'PACK_MISSING'
+  | 'PACK_DAMAGED'
+  | 'CACHE_UNUSABLE'
+  | 'LEASE_RENEWAL'
+  | 'CLEANUP';
+
+export type StrataEvent =
+  | {
+      readonly event: 'started';
+      readonly action: 'backup' | 'verify' | 'restore';
+      /** What it is about: the source, the points, the target. */
+      readonly subject: string;
+      readonly machine?: string;
+      readonly disk?: string;
+      readonly point?: string;
+      readonly kind?: 'full' | 'incremental';
+      readonly parent?: string | null;
+      /** Bytes to go through; null when not known (a stream). */
+      readonly size?: number | null;
+    }
+  | { readonly event: 'stage'; readonly stage: Stage }
+  | {
+      readonly event: 'progress';
+      readonly position: number;
+      readonly total: number | null;
+      readonly bytesRead: number;
+      readonly bytesNew?: number;
+      readonly bytesStored?: number;
+      readonly bytesWritten?: number;
+      readonly bytesSkipped?: number;
+    }
+  | ({ readonly event: 'warning' } & Warning)
+  | {
+      /** A run that died was found; its packs that arrived are used. */
+      readonly event: 'resumed';
+      readonly run: string;
+      readonly machine: string | null;
+      readonly disk: string | null;
+      readonly packs: number;
+      readonly bytes: number;
+    };
+
+export type Stage = 'check' | 'index' | 'read' | 'commit' | 'verify' | 'write';
+
+export type Emit = (event: StrataEvent) => void;

@@ -1,0 +1,37 @@
+/**
+ * The object store: immutable objects under names as in docs/format.md (`points/5f0c…`, `packs/3a/…`).
+ *
+ * An object appears whole or not at all, is durable when the call that creates it returns, and is never changed.
+ * Creation is conditional: of two writers of one name, exactly one succeeds and the other gets OBJECT_EXISTS.
+ * Every failure is a StrataError.
+ */
+export interface StoredObject {
+  readonly name: string;
+  readonly bytes: number;
+  readonly modified: Date;
+}
+
+export interface ObjectStore {
+  /** Where the objects lie, for messages. */
+  readonly location: string;
+  /** Creates an object. */
+  put(name: string, content: Uint8Array): Promise<void>;
+  /** Creates an object from a finished file of the spool folder; the file is gone afterwards. */
+  adopt(name: string, spoolFile: string): Promise<void>;
+  /** The whole object; OBJECT_MISSING when there is none. */
+  get(name: string): Promise<Buffer>;
+  stat(name: string): Promise<StoredObject | null>;
+  /** All objects whose names begin with `prefix`, in no particular order; objects that come or go meanwhile may be missed. */
+  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Removes an object; one that is not there is as good as removed. */
+  remove(name: string): Promise<void>;
+  /** Path at which the addon can read an object, or a folder of objects. */
+  localPath(name: string): string;
+  /** The folder for unfinished files of a run; made when it is not there. */
+  spool(run: string): Promise<string>;
+  /** Runs that have a spool folder. */
+  spools(): Promise<readonly string[]>;
+  /** Removes the spool folder of a run and what is in it. */
+  clearSpool(run: string): Promise<void>;
+  close(): Promise<void>;
+}
