@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+// Files named *.long.test.ts run only when asked for: ./run test --long.
+const long = process.env.STRATA_LONG === '1';
+
+export default defineConfig({
+  test: {
+    include: ['test/{unit,conformance,model,golden,fault,e2e}/**/*.test.ts'],
+    exclude: long ? [] : ['**/*.long.test.ts'],
+    testTimeout: long ? 600_000 : 60_000,
+    hookTimeout: 60_000,
+    allowOnly: false,
+  },
+});
