@@ -1,0 +1,130 @@
+// The backup pipeline: source → blocks → frames → packs and a delta map, without JavaScript on the way.
+//
+// Every worker takes the next piece of the disk (a few blocks, or a hole), reads it, and per block: zero test, digest, comparison with
+// the parent's digest, look-up of the digest in the repository, compression, sealing. Pieces are then committed strictly in disk
+// order by whichever worker completes the next one: the hash tree, the two map columns and the pack are written there, so they need no locks.
+// A window bounds the pieces in flight, a limit the packs that are finished but not yet stored; together they are the whole memory.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <set>
+
+#include "chain.h"
+#include "dedup_index.h"
+#include "merkle.h"
+#include "pack.h"
+#include "source.h"
+
+namespace strata {
+
+struct BackupOptions {
+  std::shared_ptr<const Vault> vault;
+  std::string source;
+  int fd = -1;
+  SourceKind kind = SourceKind::file;
+  uint64_t size = 0;
+  uint32_t block_size = 0;
+  std::vector<Layer> parent;
+  std::vector<PackId> missing_packs;
+  std::shared_ptr<DedupIndex> dedup;
+  std::string spool;
+  std::array<uint8_t, 12> run_id{};
+  uint64_t pack_size = 0;
+  int level = 1;
+  unsigned threads = 0;
+  uint64_t rate_limit = 0;
+};
+
+struct FinishedPack {
+  uint32_t sequence;
+  PackId id;
+  std::string path;
+  uint64_t bytes;
+  size_t frames;
+};
+
+struct BackupProgress {
+  uint64_t position, bytes_read, bytes_new, bytes_stored;
+};
+
+struct BackupOutcome {
+  bool cancelled = false, direct = false;
+  unsigned threads = 0;
+  uint64_t size = 0, bytes_read = 0, bytes_new = 0, bytes_stored = 0;
+  uint64_t changed_blocks = 0, zero_blocks = 0, deduplicated_blocks = 0;
+  WrittenColumn location, digest;
+  Digest root{};
+  std::vector<Range> unreadable;
+};
+
+class Backup {
+ public:
+  using OnPack = std::function<void(const FinishedPack&)>;
+  Backup(BackupOptions options, OnPack on_pack);
+  ~Backup();
+
+  // Blocks until all threads have ended and all packs are answered for.
+  BackupOutcome run();
+  void cancel();
+  // Answers to OnPack, from any thread.
+  void pack_stored();
+  void pack_failed();
+  BackupProgress progress() const;
+
+ private:
+  struct Block;
+  struct Piece;
+  bool claim(Piece*& out);
+  void plan(Piece& piece);
+  void compare_with_parent(Piece& piece);
+  void keep_rate(uint64_t bytes);
+  void work(FrameCodec& codec, Piece& piece);
+  void submit(Piece& piece);
+  void commit(Piece& piece);
+  void commit_hole(const Piece& piece);
+  void commit_block(uint64_t number, const Block& block, const Piece& piece);
+  FramePlace store(const Block& block, const Piece& piece);
+  void finish_pack();
+  uint32_t pack_number(const PackId& id);
+  void wake();
+
+  const BackupOptions options_;
+  const OnPack on_pack_;
+  Control control_;
+  std::optional<Source> source_;
+  unsigned threads_;
+  uint32_t piece_blocks_;
+
+  // Claiming, under claim_mutex_.
+  std::mutex claim_mutex_;
+  FrameCodec claim_codec_;
+  std::optional<ChainWindow<Digest>> parent_;
+  std::optional<ChainWindow<Location>> parent_places_;
+  std::set<PackId> missing_;
+  std::vector<std::unique_ptr<Piece>> pieces_;
+  uint64_t blocks_ = 0, next_block_ = 0, claimed_ = 0, stream_size_ = 0;
+  bool exhausted_ = false;
+  std::chrono::steady_clock::time_point allowed_at_{};
+
+  // The order of commits, under order_mutex_.
+  std::mutex order_mutex_;
+  std::condition_variable order_changed_;
+  uint64_t committed_ = 0;
+  bool committing_ = false;
+  unsigned unanswered_ = 0;
+  bool pack_failed_ = false;
+
+  // Written by the committing worker only.
+  FrameCodec commit_codec_;
+  Merkle merkle_;
+  std::optional<ColumnWriter<Location>> location_;
+  std::optional<ColumnWriter<Digest>> digest_;
+  std::optional<PackWriter> pack_;
+  std::vector<PackId> packs_;
+  std::map<PackId, uint32_t> pack_numbers_;
+  uint32_t packs_made_ = 0;
+  BackupOutcome outcome_;
+  std::atomic<uint64_t> position_{0}, bytes_read_{0}, bytes_new_{0}, bytes_stored_{0};
+};
+
+}  // namespace strata

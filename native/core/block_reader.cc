@@ -1,0 +1,31 @@
+#include "block_reader.h"
+
+namespace strata {
+
+void BlockReader::fetch(std::span<const BlockPlace> places) {
+  frames_.clear();
+  fetched_.clear();
+  for (size_t i = 0; i < places.size();) {
+    const BlockPlace& first = places[i];
+    uint64_t end = first.offset;
+    const size_t base = frames_.size();
+    for (; i < places.size() && places[i].pack == first.pack && places[i].offset == end; i++) {
+      fetched_.emplace_back(&places[i], base + (end - first.offset));
+      end += places[i].length;
+    }
+    frames_.resize(base + (end - first.offset));
+    packs_.read(first.pack, first.offset, {frames_.data() + base, end - first.offset});
+  }
+}
+
+View BlockReader::open(const BlockPlace& place, Check check, Digest* digest) {
+  const auto found = std::find_if(fetched_.begin(), fetched_.end(), [&](const auto& it) { return it.first == &place; });
+  if (found == fetched_.end()) throw Error("NATIVE_ARGUMENT", "a block was opened that was not fetched");
+  const FrameHeader header = codec_.open(FrameType::block, {}, View(frames_.data() + found->second, place.length), raw_, check);
+  if (check_of(header.digest) != place.check) throw Error("FRAME_DAMAGED", "a frame is damaged: another block stands in its place");
+  if (raw_.size() != block_size_) throw Error("FRAME_DAMAGED", "a frame is damaged: it holds no whole block");
+  if (digest != nullptr) *digest = header.digest;
+  return raw_;
+}
+
+}  // namespace strata

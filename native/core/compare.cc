@@ -1,0 +1,55 @@
+#include "compare.h"
+
+namespace strata {
+namespace {
+
+void add_block(std::vector<Range>& out, uint64_t block, uint64_t size) {
+  if (!out.empty() && out.back().offset + out.back().length == block * size)
+    out.back().length += size;
+  else
+    out.push_back({block * size, size});
+}
+
+}  // namespace
+
+std::vector<Range> diff_chains(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& a, const std::vector<Layer>& b, uint32_t block_size) {
+  constexpr uint64_t kStep = 4096;
+  FrameCodec codec(vault);
+  ChainWindow<Digest> left(a, codec), right(b, codec);
+  std::vector<Range> out;
+  std::vector<Digest> old(kStep), now(kStep);
+  for (uint64_t at = 0;;) {
+    at = std::min(left.next_data(at), right.next_data(at));
+    if (at == UINT64_MAX) break;
+    // A zero block's digest stands as zeros, which no real digest is.
+    std::fill(old.begin(), old.end(), Digest{});
+    std::fill(now.begin(), now.end(), Digest{});
+    left.take(at, kStep, [&](uint64_t block, const Digest& it, size_t) { old[block - at] = it; });
+    right.take(at, kStep, [&](uint64_t block, const Digest& it, size_t) { now[block - at] = it; });
+    for (uint64_t i = 0; i < kStep; i++)
+      if (old[i] != now[i]) add_block(out, at + i, block_size);
+    at += kStep;
+  }
+  return out;
+}
+
+ChainStatistics chain_statistics(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain) {
+  FrameCodec codec(vault);
+  ChainReader<Location> reader(chain, codec);
+  ChainReader<Location>::Piece piece;
+  ChainStatistics out;
+  while (reader.next(piece)) {
+    if (piece.kind == Kind::zero) continue;
+    out.data_blocks += piece.count;
+    uint32_t last = UINT32_MAX;
+    for (uint64_t i = 0; i < piece.count; i++) {
+      const Location& it = piece.entries[i];
+      out.stored_bytes += it.length;
+      if (it.pack != last) out.packs.insert(reader.column(piece.layer).packs()[it.pack]);
+      last = it.pack;
+    }
+  }
+  return out;
+}
+
+}  // namespace strata

@@ -1,0 +1,75 @@
+// Which blocks the repository already has: digest → place of a frame, for the frames of any number of packs in bounded memory.
+//
+// Entries lie sorted in files and are found by one read each: every 64th digest's first 8 bytes are kept as a fence (one bit
+// a block). New frames go to a table in memory, which becomes another sorted file when it is full. A Bloom filter in front of it all
+// keeps most lookups of new content from reading at all; past its best size it only lets more reads through. So: 12 bits of filter and 1 bit of
+// fence a block (both bounded), and 128 Ki new frames of about 80 bytes.
+// The main file is a cache beside the repository: it names the packs it covers, each entry has a check sum, and it is made anew from the
+// indexes in the packs when anything does not fit. A damaged entry is passed over: the block is stored again, which is always right.
+#pragma once
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "pack.h"
+
+namespace strata {
+
+struct FramePlace {
+  PackId pack;
+  uint32_t offset, length;
+};
+
+struct PackFile {
+  PackId id;
+  std::string path;
+  uint64_t bytes;
+};
+
+class DedupIndex {
+ public:
+  // `memory` in bytes bounds the filter; the table of new frames and its files are bounded by constants. `cache` is a path.
+  DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory);
+  ~DedupIndex();
+
+  std::optional<FramePlace> find(const Digest& digest) const;
+  void add(const Digest& digest, const FramePlace& place);
+  uint64_t entries() const { return entries_; }
+  // Packs whose index could not be read.
+  const std::vector<PackId>& skipped() const { return skipped_; }
+
+ private:
+  struct Entry;
+  class SortedFile;
+  void load_cache(const std::vector<PackFile>& packs);
+  void load_packs(FrameCodec& codec, const std::vector<PackFile>& packs);
+  void save_cache();
+  template <typename Each>
+  void merge(Each&& each) const;
+  void spill();
+  uint32_t number_of(const PackId& id);
+  void note(const Digest& digest);
+  bool maybe(const Digest& digest) const;
+
+  std::string cache_;
+  std::vector<PackId> packs_;
+  std::map<PackId, uint32_t> numbers_;
+  std::vector<PackId> skipped_;
+  std::vector<std::unique_ptr<SortedFile>> files_;
+  struct DigestHash {
+    size_t operator()(const Digest& it) const {
+      size_t out;  // digests are random already
+      memcpy(&out, it.data() + 8, sizeof out);
+      return out;
+    }
+  };
+  struct Place {
+    uint32_t pack, offset, length;
+  };
+  std::unordered_map<Digest, Place, DigestHash> fresh_;
+  std::vector<uint64_t> filter_;
+  uint64_t entries_ = 0;
+  mutable std::shared_mutex mutex_;
+};
+
+}  // namespace strata

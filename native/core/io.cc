@@ -1,0 +1,85 @@
+#include "io.h"
+
+#include <cerrno>
+
+#include "failpoint.h"
+
+namespace strata {
+namespace {
+constexpr size_t kBuffer = 1 << 20;
+constexpr uint64_t kPushEvery = 8 << 20;
+}  // namespace
+
+Fd open_file(const std::string& path, int flags, const char* code, mode_t mode) {
+  const int fd = open(path.c_str(), flags | O_CLOEXEC, mode);
+  if (fd < 0) throw Error(code, "cannot open " + path, errno, path);
+  return Fd(fd);
+}
+
+ssize_t read_at(int fd, uint8_t* to, size_t count, uint64_t offset) {
+  size_t done = 0;
+  while (done < count) {
+    const ssize_t got = pread(fd, to + done, count - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+void read_exact(int fd, std::span<uint8_t> out, uint64_t offset, const char* code, const std::string& path) {
+  const ssize_t got = read_at(fd, out.data(), out.size(), offset);
+  if (got < 0) throw Error(code, "cannot read " + path, static_cast<int>(-got), path);
+  if (static_cast<size_t>(got) != out.size())
+    throw Error(code, path + " ends at " + std::to_string(offset + static_cast<uint64_t>(got)) + " although " +
+                          std::to_string(offset + out.size()) + " bytes are needed", 0, path);
+}
+
+void write_at(int fd, View bytes, uint64_t offset, const char* code, const std::string& path) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t put = pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) throw Error(code, "cannot write " + path + " at " + std::to_string(offset + done), put < 0 ? errno : EIO, path);
+    done += static_cast<size_t>(put);
+  }
+}
+
+Appender::Appender(const std::string& path, const char* place)
+    : path_(path), place_(place), fd_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "SPOOL_WRITE")) {
+  buffer_.reserve(kBuffer);
+}
+
+void Appender::append(View bytes) {
+  size_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBuffer) flush();
+  if (bytes.size() >= kBuffer) {
+    buffer_.assign(bytes.begin(), bytes.end());
+    flush();
+  } else {
+    put_bytes(buffer_, bytes);
+  }
+}
+
+void Appender::flush() {
+  if (buffer_.empty()) return;
+  if (const int broken = failpoint(place_)) throw Error("SPOOL_WRITE", "cannot write " + path_, broken, path_);
+  write_at(fd_.get(), buffer_, written_, "SPOOL_WRITE", path_);
+  written_ += buffer_.size();
+  buffer_.clear();
+  if (written_ - pushed_ >= kPushEvery) {
+    // Only a hint that spreads the disk's work over the run; its failure shows again, and counts, at the fsync.
+    sync_file_range(fd_.get(), static_cast<off_t>(pushed_), static_cast<off_t>(written_ - pushed_), SYNC_FILE_RANGE_WRITE);
+    pushed_ = written_;
+  }
+}
+
+void Appender::finish() {
+  flush();
+  sync_file_range(fd_.get(), static_cast<off_t>(pushed_), 0, SYNC_FILE_RANGE_WRITE);
+  fd_.reset();
+  buffer_ = Bytes();
+}
+
+}  // namespace strata

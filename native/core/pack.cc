@@ -1,0 +1,104 @@
+#include "pack.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace strata {
+namespace {
+constexpr char kHead[] = "STRPACK1", kTail[] = "STRPEND1";
+constexpr size_t kTrailer = 16, kIndexEntry = 44, kOpenFiles = 64;
+constexpr int kIndexLevel = 1;
+}  // namespace
+
+PackWriter::PackWriter(const std::string& path, const PackId& id) : id_(id), file_(path, "native.pack.write") {
+  Bytes head(kHead, kHead + 8);
+  head.resize(kPackStart);
+  file_.append(head);
+}
+
+uint32_t PackWriter::append(View frame, const Digest& digest, uint32_t raw_length) {
+  const auto offset = static_cast<uint32_t>(file_.size());
+  file_.append(frame);
+  frames_.push_back({digest, offset, static_cast<uint32_t>(frame.size()), raw_length});
+  return offset;
+}
+
+void PackWriter::finish(FrameCodec& codec) {
+  Bytes raw;
+  put(raw, static_cast<uint32_t>(frames_.size()));
+  for (const PackedFrame& it : frames_) {
+    put_bytes(raw, it.digest);
+    put(raw, it.offset);
+    put(raw, it.length);
+    put(raw, it.raw_length);
+  }
+  Bytes end;
+  const auto offset = static_cast<uint32_t>(file_.size());
+  const size_t length = codec.seal(FrameType::pack_index, id_, raw, codec.digest(FrameType::pack_index, raw), kIndexLevel, end);
+  put(end, offset);
+  put(end, static_cast<uint32_t>(length));
+  end.insert(end.end(), kTail, kTail + 8);
+  file_.append(end);
+  file_.finish();
+}
+
+std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id) {
+  const Fd fd = open_file(path, O_RDONLY, "PACK_READ");
+  struct stat facts;
+  if (fstat(fd.get(), &facts) != 0) throw Error("PACK_READ", "cannot read " + path, errno, path);
+  const auto size = static_cast<uint64_t>(facts.st_size);
+  if (size < kPackStart + kTrailer) throw Error("FRAME_DAMAGED", path + " is too short for a pack", 0, path);
+  uint8_t trailer[kTrailer];
+  read_exact(fd.get(), trailer, size - kTrailer, "PACK_READ", path);
+  uint32_t offset, length;
+  memcpy(&offset, trailer, 4);
+  memcpy(&length, trailer + 4, 4);
+  if (memcmp(trailer + 8, kTail, 8) != 0 || offset < kPackStart || length < kFrameHeader || uint64_t{offset} + length + kTrailer != size)
+    throw Error("FRAME_DAMAGED", path + " does not end as a pack does", 0, path);
+  Bytes frame(length), raw;
+  read_exact(fd.get(), frame, offset, "PACK_READ", path);
+  codec.open(FrameType::pack_index, id, frame, raw, Check::fast);
+
+  Reader reader(raw, "FRAME_DAMAGED");
+  const auto count = reader.get<uint32_t>();
+  if (reader.left() != uint64_t{count} * kIndexEntry) reader.fail("a pack index of another length");
+  std::vector<PackedFrame> out(count);
+  for (PackedFrame& it : out) {
+    memcpy(it.digest.data(), reader.take(it.digest.size()).data(), it.digest.size());
+    it.offset = reader.get<uint32_t>();
+    it.length = reader.get<uint32_t>();
+    it.raw_length = reader.get<uint32_t>();
+    if (it.offset < kPackStart || it.length < kFrameHeader || uint64_t{it.offset} + it.length > offset)
+      reader.fail("a pack index that points outside its pack");
+  }
+  return out;
+}
+
+std::shared_ptr<const PackFolder::Open> PackFolder::open(const PackId& id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = places_.find(id); found != places_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return found->second->second;
+  }
+  const std::string name = hex(id);
+  auto it = std::make_shared<Open>();
+  it->path = folder_ + "/" + name.substr(name.size() - 2) + "/" + name;
+  const int fd = ::open(it->path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open pack " + name, errno, it->path);
+  it->fd = Fd(fd);
+  recent_.emplace_front(id, it);
+  places_[id] = recent_.begin();
+  if (recent_.size() > kOpenFiles) {
+    places_.erase(recent_.back().first);
+    recent_.pop_back();
+  }
+  return it;
+}
+
+void PackFolder::read(const PackId& id, uint64_t offset, std::span<uint8_t> out) {
+  const auto pack = open(id);
+  read_exact(pack->fd.get(), out, offset, "PACK_READ", pack->path);
+}
+
+}  // namespace strata

@@ -1,0 +1,59 @@
+// Packs: many frames in one object, with an index at its end (docs/format.md, Packs).
+#pragma once
+#include <list>
+#include <map>
+#include <mutex>
+
+#include "frame.h"
+#include "io.h"
+
+namespace strata {
+
+inline constexpr uint32_t kPackStart = 16;
+
+struct PackedFrame {
+  Digest digest;
+  uint32_t offset, length, raw_length;
+};
+
+// Writes one pack front to back.
+class PackWriter {
+ public:
+  PackWriter(const std::string& path, const PackId& id);
+  // Returns the frame's offset.
+  uint32_t append(View frame, const Digest& digest, uint32_t raw_length);
+  void finish(FrameCodec& codec);
+  const PackId& id() const { return id_; }
+  const std::string& path() const { return file_.path(); }
+  uint64_t size() const { return file_.size(); }
+  const std::vector<PackedFrame>& frames() const { return frames_; }
+
+ private:
+  PackId id_;
+  Appender file_;
+  std::vector<PackedFrame> frames_;
+};
+
+// The index at the end of a pack file. Throws PACK_READ or FRAME_DAMAGED.
+std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id);
+
+// Reads frames from the packs of a local folder; shared by all threads of a run, keeps a bounded number of files open.
+class PackFolder {
+ public:
+  explicit PackFolder(std::string folder) : folder_(std::move(folder)) {}
+  // `out.size()` bytes of the pack at `offset`. Throws PACK_MISSING, PACK_READ.
+  void read(const PackId& id, uint64_t offset, std::span<uint8_t> out);
+
+ private:
+  struct Open {
+    Fd fd;
+    std::string path;
+  };
+  std::shared_ptr<const Open> open(const PackId& id);
+  std::string folder_;
+  std::mutex mutex_;
+  std::list<std::pair<PackId, std::shared_ptr<const Open>>> recent_;
+  std::map<PackId, decltype(recent_)::iterator> places_;
+};
+
+}  // namespace strata

@@ -1,0 +1,136 @@
+#include "verify.h"
+
+namespace strata {
+namespace {
+constexpr uint64_t kTaskBytes = 4 << 20;
+}
+
+struct Verify::Task {
+  uint64_t first = 0, end = 0;
+  std::vector<BlockPlace> places;
+  std::vector<std::pair<uint64_t, Digest>> digests;
+};
+
+Verify::Verify(VerifyOptions options)
+    : options_(std::move(options)),
+      packs_(options_.packs),
+      codec_(options_.vault),
+      places_(options_.chain, codec_),
+      digests_(options_.chain, codec_),
+      blocks_((options_.size + options_.block_size - 1) / options_.block_size) {}
+
+Verify::~Verify() = default;
+
+VerifyOutcome Verify::run() {
+  control_.parallel(
+      thread_count(options_.threads),
+      [this] {
+        BlockReader reader(options_.vault, packs_, options_.block_size);
+        Task task;
+        while (claim(task)) work(reader, task);
+      },
+      [] {});
+  VerifyOutcome out;
+  out.cancelled = control_.cancelled();
+  out.blocks_checked = checked_;
+  out.bytes_read = read_;
+  if (!out.cancelled) out.root = merkle_.root(options_.size, options_.block_size);
+  // Found by several threads: into disk order, neighbours with the same cause as one.
+  std::sort(damage_.begin(), damage_.end(), [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
+  for (Damage& it : damage_) {
+    it.length = std::min(it.length, options_.size - std::min(options_.size, it.offset));
+    if (!out.damage.empty() && out.damage.back().offset + out.damage.back().length == it.offset && out.damage.back().code == it.code &&
+        out.damage.back().pack == it.pack)
+      out.damage.back().length += it.length;
+    else
+      out.damage.push_back(std::move(it));
+  }
+  return out;
+}
+
+bool Verify::claim(Task& task) {
+  const std::lock_guard lock(claim_mutex_);
+  if (control_.stopping() || next_ >= blocks_) return false;
+  task.places.clear();
+  task.digests.clear();
+  task.first = std::min({places_.next_data(next_), digests_.next_data(next_), blocks_});
+  task.end = std::min(blocks_, task.first + std::max<uint64_t>(1, kTaskBytes / options_.block_size));
+  const uint64_t count = task.end - task.first;
+  merkle_.zeros(task.first - next_);
+  uint64_t hashed = task.first;
+  digests_.take(task.first, count, [&](uint64_t block, const Digest& it, size_t) {
+    merkle_.zeros(block - hashed);
+    merkle_.data(it);
+    hashed = block + 1;
+    task.digests.emplace_back(block, it);
+  });
+  merkle_.zeros(task.end - hashed);
+  places_.take(task.first, count, [&](uint64_t block, const Location& it, size_t layer) {
+    task.places.push_back(place_of(block, it, places_.column(layer)));
+  });
+  next_ = task.end;
+  return true;
+}
+
+// Spreads the sample evenly: the same seed takes the same blocks, whatever the order of threads.
+bool Verify::sampled(uint64_t block) const {
+  if (options_.sample_percent >= 100) return true;
+  uint64_t mixed = (block + 1) * 0x9E3779B97F4A7C15ull ^ options_.seed;
+  mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9ull;
+  mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EBull;
+  return static_cast<double>(mixed >> 11) / static_cast<double>(uint64_t{1} << 53) * 100 < options_.sample_percent;
+}
+
+void Verify::work(BlockReader& reader, Task& task) {
+  static const Error differ("MAP_DAMAGED", "the two columns of the block map name different blocks");
+  auto digest = task.digests.begin();
+  std::vector<BlockPlace> wanted;
+  std::vector<Digest> expected;
+  for (const BlockPlace& it : task.places) {
+    for (; digest != task.digests.end() && digest->first < it.block; digest++) note(digest->first, nullptr, differ);
+    if (digest == task.digests.end() || digest->first != it.block) {
+      note(it.block, &it, differ);
+      continue;
+    }
+    if (sampled(it.block)) {
+      wanted.push_back(it);
+      expected.push_back(digest->second);
+    }
+    digest++;
+  }
+  for (; digest != task.digests.end(); digest++) note(digest->first, nullptr, differ);
+
+  // All at once is quicker; when that fails, each alone, so that only what is damaged is named.
+  bool together = true;
+  try {
+    reader.fetch(wanted);
+  } catch (const Error&) {
+    together = false;
+  }
+  for (size_t i = 0; i < wanted.size() && !control_.stopping(); i++) {
+    const BlockPlace& it = wanted[i];
+    try {
+      if (!together) reader.fetch({&it, 1});
+      check(reader, it, expected[i]);
+    } catch (const Error& error) {
+      note(it.block, &it, error);
+    }
+  }
+  position_ += (task.end - task.first) * options_.block_size;
+}
+
+void Verify::check(BlockReader& reader, const BlockPlace& place, const Digest& digest) {
+  Digest found;
+  reader.open(place, Check::digest, &found);
+  if (found != digest) throw Error("FRAME_DAMAGED", "a frame is damaged: another block stands in its place");
+  checked_++;
+  read_ += place.length;
+}
+
+void Verify::note(uint64_t block, const BlockPlace* place, const Error& error) {
+  const std::lock_guard lock(damage_mutex_);
+  damaged_++;
+  damage_.push_back({block * options_.block_size, options_.block_size, place != nullptr ? hex(place->pack) : "", error.code(), error.what()});
+}
+
+}  // namespace strata

@@ -1,0 +1,66 @@
+// Verify: every block of a chain (or a sample) is read, opened and hashed again; what is damaged is named and the rest goes on.
+#pragma once
+#include "block_reader.h"
+#include "control.h"
+#include "merkle.h"
+
+namespace strata {
+
+struct VerifyOptions {
+  std::shared_ptr<const Vault> vault;
+  std::vector<Layer> chain;
+  std::string packs;
+  uint64_t size = 0;
+  uint32_t block_size = 0;
+  double sample_percent = 100;
+  uint64_t seed = 0;
+  unsigned threads = 0;
+};
+
+struct Damage {
+  uint64_t offset, length;
+  std::string pack, code, message;
+};
+
+struct VerifyProgress {
+  uint64_t position, blocks_checked, bytes_read, damaged;
+};
+
+struct VerifyOutcome {
+  bool cancelled = false;
+  uint64_t blocks_checked = 0, bytes_read = 0;
+  Digest root{};
+  std::vector<Damage> damage;
+};
+
+class Verify {
+ public:
+  explicit Verify(VerifyOptions options);
+  ~Verify();
+  VerifyOutcome run();
+  void cancel() { control_.cancel(); }
+  VerifyProgress progress() const { return {position_, checked_, read_, damaged_}; }
+
+ private:
+  struct Task;
+  bool claim(Task& task);
+  void work(BlockReader& reader, Task& task);
+  void check(BlockReader& reader, const BlockPlace& place, const Digest& digest);
+  void note(uint64_t block, const BlockPlace* place, const Error& error);
+  bool sampled(uint64_t block) const;
+
+  const VerifyOptions options_;
+  Control control_;
+  PackFolder packs_;
+  std::mutex claim_mutex_, damage_mutex_;
+  FrameCodec codec_;
+  ChainWindow<Location> places_;
+  ChainWindow<Digest> digests_;
+  Merkle merkle_;
+  const uint64_t blocks_;
+  uint64_t next_ = 0;
+  std::vector<Damage> damage_;
+  std::atomic<uint64_t> position_{0}, checked_{0}, read_{0}, damaged_{0};
+};
+
+}  // namespace strata

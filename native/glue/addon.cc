@@ -1,0 +1,418 @@
+// The addon's functions, as typed in src/native.ts. No work is done here: options in, results out.
+#include <linux/fs.h>
+#include <openssl/crypto.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include <cerrno>
+
+#include "../core/backup.h"
+#include "../core/compare.h"
+#include "../core/restore.h"
+#include "../core/verify.h"
+#include "run.h"
+
+namespace strata::glue {
+namespace {
+
+using Info = Napi::CallbackInfo;
+constexpr int kSmallLevel = 3;
+
+// Wraps a function so that failures of core become JavaScript errors.
+template <typename Body>
+Napi::Function function(Napi::Env env, const char* name, Body body) {
+  return Napi::Function::New(
+      env,
+      [body](const Info& info) -> Napi::Value {
+        try {
+          return body(info);
+        } catch (const Napi::Error&) {
+          throw;
+        } catch (...) {
+          throw to_js(info.Env(), to_error(std::current_exception()));
+        }
+      },
+      name);
+}
+
+Napi::Value create_vault(const Info& info) {
+  const View master = bytes(info[0], "master");
+  if (master.size() != 32) throw Error("NATIVE_ARGUMENT", "the master key has 32 bytes");
+  auto* const it = new std::shared_ptr<const Vault>(std::make_shared<Vault>(master, info[1].ToBoolean().Value()));
+  return Napi::External<std::shared_ptr<const Vault>>::New(info.Env(), it, [](Napi::Env, std::shared_ptr<const Vault>* done) { delete done; });
+}
+
+FrameType frame_type(const Napi::Value& value) {
+  const auto it = value.ToNumber().Uint32Value();
+  if (it < 1 || it > kFrameTypes) throw Error("NATIVE_ARGUMENT", "no such frame type");
+  return static_cast<FrameType>(it);
+}
+
+Napi::Value seal_frame(const Info& info) {
+  FrameCodec codec(vault(info[0]));
+  const std::string context = info[2].ToString().Utf8Value();
+  const View raw = bytes(info[3], "raw");
+  const FrameType type = frame_type(info[1]);
+  Bytes out;
+  codec.seal(type, {reinterpret_cast<const uint8_t*>(context.data()), context.size()}, raw, codec.digest(type, raw), kSmallLevel, out);
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), out.data(), out.size());
+}
+
+Napi::Value open_frame(const Info& info) {
+  FrameCodec codec(vault(info[0]));
+  const std::string context = info[2].ToString().Utf8Value();
+  Bytes out;
+  codec.open(frame_type(info[1]), {reinterpret_cast<const uint8_t*>(context.data()), context.size()}, bytes(info[3], "frame"), out, Check::digest);
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), out.data(), out.size());
+}
+
+using Index = std::shared_ptr<DedupIndex>;
+
+std::vector<std::string> hex_all(const std::vector<PackId>& ids) {
+  std::vector<std::string> out;
+  for (const PackId& it : ids) out.push_back(hex(it));
+  return out;
+}
+
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& from) {
+  auto out = Napi::Array::New(env, from.size());
+  for (uint32_t i = 0; i < from.size(); i++) out.Set(i, Napi::String::New(env, from[i]));
+  return out;
+}
+
+Napi::Value open_dedup_index(const Info& info) {
+  const Napi::Object options = object(info[0], "options");
+  const auto list = object(options.Get("packs"), "packs").As<Napi::Array>();
+  std::vector<PackFile> packs;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Object it = object(list.Get(i), "a pack");
+    packs.push_back({from_hex<16>(text(it, "id")), text(it, "path"), count(it, "bytes")});
+  }
+  const auto key = vault(options.Get("vault"));
+  const std::string cache = text(options, "cacheFile");
+  const auto memory = static_cast<size_t>(count(options, "memoryLimit"));
+  return Run::start(
+      info.Env(), "strata index",
+      [=](const Run::Post&) -> Run::Deliver {
+        const auto index = std::make_shared<DedupIndex>(key, packs, cache, memory);
+        return [index](Napi::Env env) {
+          auto out = Napi::Object::New(env);
+          auto* const held = new Index(index);
+          auto handle = Napi::External<Index>::New(env, held, [](Napi::Env, Index* done) { delete done; });
+          out.Set("handle", handle);
+          put(out, "entries", index->entries());
+          out.Set("skipped", strings(env, hex_all(index->skipped())));
+          // What it holds is freed at once, not when the collector gets to it; a run that still uses it keeps it.
+          out.Set("close", function(env, "close", [held](const Info& call) {
+                    held->reset();
+                    return call.Env().Undefined();
+                  }));
+          return out;
+        };
+      },
+      [] {});
+}
+
+Napi::Object written_column(Napi::Env env, const WrittenColumn& from) {
+  auto out = Napi::Object::New(env);
+  out.Set("path", from.path);
+  put(out, "bytes", from.bytes);
+  put(out, "indexOffset", from.index_offset);
+  put(out, "indexLength", from.index_length);
+  out.Set("indexDigest", hex(from.index_digest));
+  return out;
+}
+
+Napi::Object backup_result(Napi::Env env, const BackupOutcome& from) {
+  auto out = Napi::Object::New(env);
+  out.Set("cancelled", from.cancelled);
+  out.Set("direct", from.direct);
+  put(out, "threads", from.threads);
+  put(out, "size", from.size);
+  put(out, "bytesRead", from.bytes_read);
+  put(out, "bytesNew", from.bytes_new);
+  put(out, "bytesStored", from.bytes_stored);
+  put(out, "changedBlocks", from.changed_blocks);
+  put(out, "zeroBlocks", from.zero_blocks);
+  put(out, "deduplicatedBlocks", from.deduplicated_blocks);
+  put(out, "mapDataBlocks", from.location.data_blocks);
+  put(out, "mapZeroBlocks", from.location.zero_blocks);
+  out.Set("loc", written_column(env, from.location));
+  out.Set("dig", written_column(env, from.digest));
+  out.Set("root", hex(from.root));
+  out.Set("unreadable", pairs(env, from.unreadable));
+  return out;
+}
+
+BackupOptions backup_options(const Napi::Object& from) {
+  BackupOptions out;
+  out.vault = vault(from.Get("vault"));
+  const Napi::Value source = from.Get("source");
+  if (source.IsString())
+    out.source = source.ToString().Utf8Value();
+  else {
+    out.fd = static_cast<int>(count(object(source, "source"), "fd"));
+    out.source = "standard input";
+  }
+  const std::string kind = text(from, "kind");
+  out.kind = kind == "device" ? SourceKind::device : kind == "stream" ? SourceKind::stream : SourceKind::file;
+  out.size = count(from, "size");
+  out.block_size = block_size(from);
+  out.parent = chain(from, "parent", out.block_size);
+  out.missing_packs = pack_ids(from, "missingPacks");
+  const Napi::Value dedup = from.Get("dedup");
+  if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<Index>>().Data();
+  out.spool = text(from, "spool");
+  out.run_id = from_hex<12>(text(from, "runId"));
+  out.pack_size = count(from, "packSize");
+  if (out.pack_size < (1u << 20) || out.pack_size > (1u << 30)) throw Error("NATIVE_ARGUMENT", "packSize must be from 1 MiB to 1 GiB");
+  out.level = static_cast<int>(number(from, "level"));
+  out.threads = static_cast<unsigned>(count(from, "threads"));
+  out.rate_limit = count(from, "rateLimit");
+  return out;
+}
+
+Napi::Value start_backup(const Info& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object from = object(info[0], "options");
+  const Napi::Value listener = from.Get("onPack");
+  if (!listener.IsFunction()) throw Error("NATIVE_ARGUMENT", "onPack must be a function");
+  // The post function exists once the thread runs; the backup calls it from there only.
+  const auto post = std::make_shared<Run::Post>();
+  const auto backup = std::make_shared<Backup>(backup_options(from), [post](const FinishedPack& pack) {
+    (*post)([pack](Napi::Env inner) -> Napi::Value {
+      auto event = Napi::Object::New(inner);
+      put(event, "seq", pack.sequence);
+      event.Set("id", hex(pack.id));
+      event.Set("path", pack.path);
+      put(event, "bytes", pack.bytes);
+      put(event, "frames", pack.frames);
+      return event;
+    });
+  });
+  const Napi::Promise finished = Run::start(
+      env, "strata backup",
+      [backup, post](const Run::Post& call) -> Run::Deliver {
+        *post = call;
+        const auto outcome = std::make_shared<BackupOutcome>(backup->run());
+        return [outcome](Napi::Env inner) { return backup_result(inner, *outcome); };
+      },
+      [backup] { backup->cancel(); }, listener.As<Napi::Function>());
+
+  auto out = Napi::Object::New(env);
+  out.Set("finished", finished);
+  out.Set("cancel", function(env, "cancel", [backup](const Info& call) {
+            backup->cancel();
+            return call.Env().Undefined();
+          }));
+  out.Set("packStored", function(env, "packStored", [backup](const Info& call) {
+            backup->pack_stored();
+            return call.Env().Undefined();
+          }));
+  out.Set("packFailed", function(env, "packFailed", [backup](const Info& call) {
+            backup->pack_failed();
+            return call.Env().Undefined();
+          }));
+  out.Set("progress", function(env, "progress", [backup](const Info& call) -> Napi::Value {
+            const BackupProgress now = backup->progress();
+            auto it = Napi::Object::New(call.Env());
+            put(it, "position", now.position);
+            put(it, "bytesRead", now.bytes_read);
+            put(it, "bytesNew", now.bytes_new);
+            put(it, "bytesStored", now.bytes_stored);
+            return it;
+          }));
+  return out;
+}
+
+// What restore and verify share: an object with finished, cancel and progress.
+template <typename Action, typename Progress>
+Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Action> action, std::function<Run::Deliver()> work, Progress progress) {
+  auto out = Napi::Object::New(env);
+  out.Set("finished", Run::start(env, name, [action, work](const Run::Post&) { return work(); }, [action] { action->cancel(); }));
+  out.Set("cancel", function(env, "cancel", [action](const Info& call) {
+            action->cancel();
+            return call.Env().Undefined();
+          }));
+  out.Set("progress", function(env, "progress", [progress](const Info& call) -> Napi::Value { return progress(call.Env()); }));
+  return out;
+}
+
+Napi::Object restore_progress(Napi::Env env, const RestoreProgress& now) {
+  auto out = Napi::Object::New(env);
+  put(out, "position", now.position);
+  put(out, "bytesWritten", now.bytes_written);
+  put(out, "bytesSkipped", now.bytes_skipped);
+  return out;
+}
+
+Napi::Value start_restore(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  RestoreOptions options;
+  options.vault = vault(from.Get("vault"));
+  options.block_size = block_size(from);
+  options.chain = chain(from, "chain", options.block_size);
+  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.fd = static_cast<int>(count(from, "fd"));
+  options.size = count(from, "size");
+  const std::string mode = text(from, "mode");
+  options.mode = mode == "delta" ? RestoreMode::delta : mode == "overwrite" ? RestoreMode::overwrite : RestoreMode::fresh;
+  options.sparse = from.Get("sparse").ToBoolean().Value();
+  options.threads = static_cast<unsigned>(count(from, "threads"));
+  options.from = count(from, "from");
+  options.length = count(from, "length");
+  if (options.from > options.size || options.length > options.size - options.from) throw Error("NATIVE_ARGUMENT", "the part to restore lies outside the disk");
+  const auto action = std::make_shared<Restore>(std::move(options));
+  return run_object(
+      info.Env(), "strata restore", action,
+      [action]() -> Run::Deliver {
+        const bool whole = action->run();
+        return [action, whole](Napi::Env env) -> Napi::Value {
+          auto out = restore_progress(env, action->progress());
+          out.Set("cancelled", !whole);
+          return out;
+        };
+      },
+      [action](Napi::Env env) { return restore_progress(env, action->progress()); });
+}
+
+Napi::Value verify_result(Napi::Env env, const VerifyOutcome& from) {
+  auto out = Napi::Object::New(env);
+  out.Set("cancelled", from.cancelled);
+  put(out, "blocksChecked", from.blocks_checked);
+  put(out, "bytesRead", from.bytes_read);
+  out.Set("root", hex(from.root));
+  auto damage = Napi::Array::New(env, from.damage.size());
+  for (uint32_t i = 0; i < from.damage.size(); i++) {
+    const Damage& it = from.damage[i];
+    auto one = Napi::Object::New(env);
+    put(one, "offset", it.offset);
+    put(one, "length", it.length);
+    one.Set("pack", it.pack);
+    one.Set("code", it.code);
+    one.Set("message", it.message);
+    damage.Set(i, one);
+  }
+  out.Set("damage", damage);
+  return out;
+}
+
+Napi::Value start_verify(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  VerifyOptions options;
+  options.vault = vault(from.Get("vault"));
+  options.block_size = block_size(from);
+  options.chain = chain(from, "chain", options.block_size);
+  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.size = count(from, "size");
+  options.sample_percent = number(from, "samplePercent");
+  options.seed = count(from, "seed");
+  options.threads = static_cast<unsigned>(count(from, "threads"));
+  const auto action = std::make_shared<Verify>(std::move(options));
+  return run_object(
+      info.Env(), "strata verify", action,
+      [action]() -> Run::Deliver {
+        const auto outcome = std::make_shared<VerifyOutcome>(action->run());
+        return [outcome](Napi::Env env) { return verify_result(env, *outcome); };
+      },
+      [action](Napi::Env env) -> Napi::Value {
+        const VerifyProgress now = action->progress();
+        auto out = Napi::Object::New(env);
+        put(out, "position", now.position);
+        put(out, "blocksChecked", now.blocks_checked);
+        put(out, "bytesRead", now.bytes_read);
+        put(out, "damaged", now.damaged);
+        return out;
+      });
+}
+
+Napi::Value diff(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  const uint32_t block = block_size(from);
+  const auto key = vault(from.Get("vault"));
+  const auto a = chain(from, "a", block), b = chain(from, "b", block);
+  return Run::start(
+      info.Env(), "strata diff",
+      [=](const Run::Post&) -> Run::Deliver {
+        const auto ranges = std::make_shared<std::vector<Range>>(diff_chains(key, a, b, block));
+        return [ranges](Napi::Env env) { return pairs(env, *ranges); };
+      },
+      [] {});
+}
+
+Napi::Value statistics(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  const auto key = vault(from.Get("vault"));
+  const auto layers = chain(from, "chain", block_size(from));
+  return Run::start(
+      info.Env(), "strata statistics",
+      [=](const Run::Post&) -> Run::Deliver {
+        const auto found = std::make_shared<ChainStatistics>(chain_statistics(key, layers));
+        return [found](Napi::Env env) {
+          auto out = Napi::Object::New(env);
+          put(out, "dataBlocks", found->data_blocks);
+          put(out, "storedBytes", found->stored_bytes);
+          out.Set("packs", strings(env, hex_all({found->packs.begin(), found->packs.end()})));
+          return out;
+        };
+      },
+      [] {});
+}
+
+Napi::Value packs_of(const Info& info) {
+  const auto key = vault(info[0]);
+  const ColumnRef ref = column(object(info[1], "column"));
+  return Run::start(
+      info.Env(), "strata packs",
+      [=](const Run::Post&) -> Run::Deliver {
+        FrameCodec codec(key);
+        const auto packs = std::make_shared<std::vector<std::string>>(hex_all(Column<Location>(ref, codec).packs()));
+        return [packs](Napi::Env env) { return strings(env, *packs); };
+      },
+      [] {});
+}
+
+Napi::Value size_of(const Info& info) {
+  const int fd = info[0].ToNumber().Int32Value();
+  struct stat facts;
+  if (fstat(fd, &facts) != 0) throw Error("SOURCE_OPEN", "cannot tell its size", errno);
+  uint64_t size = static_cast<uint64_t>(facts.st_size);
+  if (S_ISBLK(facts.st_mode) && ioctl(fd, BLKGETSIZE64, &size) != 0) throw Error("SOURCE_OPEN", "cannot tell the device's size", errno);
+  return Napi::Number::New(info.Env(), static_cast<double>(size));
+}
+
+Napi::Value about(const Info& info) {
+  auto out = Napi::Object::New(info.Env());
+  out.Set("zstd", ZSTD_versionString());
+  out.Set("openssl", OpenSSL_version(OPENSSL_VERSION));
+  std::vector<std::string> features;
+  if (__builtin_cpu_supports("avx2")) features.push_back("avx2");
+  if (__builtin_cpu_supports("aes")) features.push_back("aes");
+  if (__builtin_cpu_supports("pclmul")) features.push_back("pclmul");
+  out.Set("features", strings(info.Env(), features));
+  put(out, "threads", thread_count(0));
+  return out;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("createVault", function(env, "createVault", create_vault));
+  exports.Set("sealFrame", function(env, "sealFrame", seal_frame));
+  exports.Set("openFrame", function(env, "openFrame", open_frame));
+  exports.Set("openDedupIndex", function(env, "openDedupIndex", open_dedup_index));
+  exports.Set("startBackup", function(env, "startBackup", start_backup));
+  exports.Set("startRestore", function(env, "startRestore", start_restore));
+  exports.Set("startVerify", function(env, "startVerify", start_verify));
+  exports.Set("diff", function(env, "diff", diff));
+  exports.Set("statistics", function(env, "statistics", statistics));
+  exports.Set("packsOf", function(env, "packsOf", packs_of));
+  exports.Set("sizeOf", function(env, "sizeOf", size_of));
+  exports.Set("about", function(env, "about", about));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(strata, init)
+
+}  // namespace strata::glue

@@ -1,0 +1,259 @@
+/**
+ * The native addon: the only file that loads it, and the types of everything that crosses.
+ *
+ * Bulk bytes (read, hash, compare, compress, seal, merge) happen in threads of the addon; what crosses here
+ * are options, counters and results. Handles are opaque. Long actions are *runs*: they start at once, are
+ * watched by polling `progress()`, stopped by `cancel()`, and settle `finished` exactly once, after all their
+ * threads have ended. A run that fails rejects with a `NativeError`.
+ */
+import { createRequire } from 'node:module';
+
+/** What the addon throws and rejects with; `code` is one of the codes of errors.ts. */
+export interface NativeError extends Error {
+  readonly code: string;
+  /** Positive errno of the failed system call, when there was one. */
+  readonly errno?: number;
+  /** Path concerned, when there is one. */
+  readonly path?: string;
+}
+
+/** Master key and whether frames are sealed; opaque. */
+export interface Vault {
+  readonly __vault: never;
+}
+
+export const frameType = { block: 1, location: 2, digest: 3, mapIndex: 4, packIndex: 5, record: 6 } as const;
+
+/** Where the index of a column file lies (docs/format.md, Manifest). */
+export interface ColumnRef {
+  readonly path: string;
+  readonly indexOffset: number;
+  readonly indexLength: number;
+  /** 64 hex digits. */
+  readonly indexDigest: string;
+}
+
+/** One map of a chain. */
+export interface Layer {
+  readonly loc: ColumnRef;
+  readonly dig: ColumnRef;
+  /** Size of the point's disk in bytes. */
+  readonly size: number;
+}
+
+/** The maps of a chain, newest first; empty = a disk of zeros. */
+export type Chain = readonly Layer[];
+
+/** A column file just written, in the spool folder. */
+export interface WrittenColumn {
+  readonly path: string;
+  readonly bytes: number;
+  readonly indexOffset: number;
+  readonly indexLength: number;
+  readonly indexDigest: string;
+}
+
+export interface PackRef {
+  /** 32 hex digits. */
+  readonly id: string;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface Run<Outcome, Progress> {
+  progress(): Progress;
+  cancel(): void;
+  readonly finished: Promise<Outcome>;
+}
+
+/** Deduplication index over the frames of given packs; opaque, closed by `close()`. */
+export interface DedupIndex {
+  close(): void;
+  readonly entries: number;
+  /** Packs whose index could not be read (ids); their frames are not used. */
+  readonly skipped: readonly string[];
+}
+
+export interface BackupOptions {
+  readonly vault: Vault;
+  readonly source: string | { readonly fd: number };
+  /** `stream` is read in order until its end; its size is known then. */
+  readonly kind: 'file' | 'device' | 'stream';
+  /** Bytes; 0 for a stream. */
+  readonly size: number;
+  readonly blockSize: number;
+  /** Chain to compare with; empty for a full. */
+  readonly parent: Chain;
+  /** Packs known to be absent (ids): blocks that the parent keeps in them are stored again. */
+  readonly missingPacks: readonly string[];
+  readonly dedup: DedupIndex | null;
+  /** Folder for packs and columns being written. */
+  readonly spool: string;
+  /** 24 hex digits. */
+  readonly runId: string;
+  readonly packSize: number;
+  /** zstd level. */
+  readonly level: number;
+  /** Worker threads; 0 = by the machine. */
+  readonly threads: number;
+  /** Bytes a second read from the source; 0 = no limit. */
+  readonly rateLimit: number;
+  /** Ranges to read ([offset, length] pairs, ascending), or null for all; what is outside is zero in a full, unchanged in an incremental. */
+  readonly extents: Float64Array | null;
+  /** Called for each finished pack file; answer with packStored(seq) or packFailed(seq). At most a few are unanswered. */
+  readonly onPack: (pack: { seq: number; id: string; path: string; bytes: number; frames: number }) => void;
+}
+
+export interface BackupProgress {
+  /** Position in the source, bytes; holes count. */
+  readonly position: number;
+  readonly bytesRead: number;
+  readonly bytesNew: number;
+  readonly bytesStored: number;
+}
+
+export interface BackupOutcome {
+  readonly cancelled: boolean;
+  readonly size: number;
+  readonly bytesRead: number;
+  /** Raw bytes of the blocks stored by this run. */
+  readonly bytesNew: number;
+  /** Bytes of the packs written by this run. */
+  readonly bytesStored: number;
+  readonly changedBlocks: number;
+  readonly zeroBlocks: number;
+  readonly deduplicatedBlocks: number;
+  /** Data and zero blocks named in the new map. */
+  readonly mapDataBlocks: number;
+  readonly mapZeroBlocks: number;
+  readonly loc: WrittenColumn;
+  readonly dig: WrittenColumn;
+  readonly root: string;
+  /** [offset, length] pairs. */
+  readonly unreadable: readonly (readonly [number, number])[];
+  /** Whether O_DIRECT was used, and how many worker threads. */
+  readonly direct: boolean;
+  readonly threads: number;
+}
+
+export interface BackupRun extends Run<BackupOutcome, BackupProgress> {
+  packStored(seq: number): void;
+  packFailed(seq: number): void;
+}
+
+export interface PackPlace {
+  /** The repository's `packs` folder; a pack is at `<folder>/<last two digits>/<id>`. */
+  readonly folder: string;
+}
+
+export interface RestoreOptions {
+  readonly vault: Vault;
+  readonly chain: Chain;
+  readonly packs: PackPlace;
+  /** Open descriptor, writable (readable too for delta). */
+  readonly fd: number;
+  readonly size: number;
+  readonly blockSize: number;
+  /** `fresh`: the target reads as zeros already; `overwrite`: anything may stand there; `delta`: compare, write what differs. */
+  readonly mode: 'fresh' | 'overwrite' | 'delta';
+  /** Zero blocks become holes (punched when overwriting) instead of written zeros. */
+  readonly sparse: boolean;
+  readonly threads: number;
+  /** Part of the disk to restore, in bytes; it lands at offset 0 of the target. Multiples of 512. */
+  readonly from: number;
+  readonly length: number;
+}
+
+export interface RestoreProgress {
+  readonly position: number;
+  readonly bytesWritten: number;
+  readonly bytesSkipped: number;
+}
+
+export interface RestoreOutcome extends RestoreProgress {
+  readonly cancelled: boolean;
+}
+
+export interface VerifyOptions {
+  readonly vault: Vault;
+  readonly chain: Chain;
+  readonly packs: PackPlace;
+  readonly size: number;
+  readonly blockSize: number;
+  /** 0 … 100; which blocks is decided by `seed`. */
+  readonly samplePercent: number;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+export interface Damage {
+  /** Byte range of the disk. */
+  readonly offset: number;
+  readonly length: number;
+  readonly pack: string;
+  /** A code of errors.ts: PACK_MISSING, FRAME_DAMAGED, PACK_READ. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface VerifyOutcome {
+  readonly cancelled: boolean;
+  readonly blocksChecked: number;
+  readonly bytesRead: number;
+  /** Root of the whole disk as computed from the digest column. */
+  readonly root: string;
+  readonly damage: readonly Damage[];
+}
+
+export interface VerifyProgress {
+  readonly position: number;
+  readonly blocksChecked: number;
+  readonly bytesRead: number;
+  readonly damaged: number;
+}
+
+export interface ChainStatistics {
+  readonly dataBlocks: number;
+  readonly zeroBlocks: number;
+  /** Sum of the frame lengths. */
+  readonly storedBytes: number;
+  /** Ids of the packs referred to. */
+  readonly packs: readonly string[];
+}
+
+export interface Native {
+  createVault(master: Uint8Array, sealed: boolean): Vault;
+  /** Compresses and seals a small object; `type` from `frameType`. */
+  sealFrame(vault: Vault, type: number, context: string, raw: Uint8Array): Buffer;
+  /** Throws FRAME_DAMAGED when anything does not fit. */
+  openFrame(vault: Vault, type: number, context: string, frame: Uint8Array): Buffer;
+  /** Builds the index from the packs, with `cacheFile` (made anew when it does not fit). */
+  openDedupIndex(options: {
+    vault: Vault;
+    packs: readonly PackRef[];
+    cacheFile: string;
+    memoryLimit: number;
+  }): Promise<DedupIndex>;
+  startBackup(options: BackupOptions): BackupRun;
+  startRestore(options: RestoreOptions): Run<RestoreOutcome, RestoreProgress>;
+  startVerify(options: VerifyOptions): Run<VerifyOutcome, VerifyProgress>;
+  /** Changed ranges between two points, joined, clipped to the larger size: `[[offset, length], …]` in bytes. */
+  diff(options: {
+    vault: Vault;
+    a: Chain;
+    b: Chain;
+    blockSize: number;
+  }): Promise<readonly (readonly [number, number])[]>;
+  statistics(options: { vault: Vault; chain: Chain; blockSize: number }): Promise<ChainStatistics>;
+  /** Size in bytes of an open block device (BLKGETSIZE64) or file. */
+  sizeOf(fd: number): number;
+  /** Ids of the packs that a `.loc` column refers to. */
+  packsOf(vault: Vault, column: ColumnRef): Promise<readonly string[]>;
+  /** Versions and processor features, for `doctor`. */
+  about(): { zstd: string; openssl: string; features: readonly string[]; threads: number };
+}
+
+const require = createRequire(import.meta.url);
+
+/** The addon; loading fails with a plain error when it was not built. */
+export const native: Native = require('../native/build/Release/strata.node') as Native;
