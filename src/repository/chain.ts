@@ -1,5 +1,8 @@
-import type { Chain } from '../native.ts';
-import type { Manifest } from './manifest.ts';
+/** The chain that a point stands on: its manifests and the maps that merge into its content. */
+import { fail, isStrataError } from '../errors.ts';
+import type { Chain, Layer } from '../native.ts';
+import { columnName, type Manifest, type MapColumn } from './manifest.ts';
+import { readManifest } from './points.ts';
 import type { Repository } from './repository.ts';
 
 export interface PointChain {
@@ -8,7 +11,65 @@ export interface PointChain {
   readonly layers: Chain;
 }
 
-/** The chain that a point stands on, itself included. */
-export async function chainOf(_repo: Repository, _manifest: Manifest): Promise<PointChain> {
-  throw new Error('being written');
+type Column = 'loc' | 'dig';
+
+/**
+ * The chain of a point, itself included; forgotten points count, since others stand on them. Throws CHAIN_BROKEN
+ * when a manifest is lost, MAP_MISSING or MAP_DAMAGED when a column that is asked for is not there in its length.
+ */
+export async function chainOf(
+  repo: Repository,
+  manifest: Manifest,
+  columns: readonly Column[] = ['loc', 'dig'],
+): Promise<PointChain> {
+  const manifests = [manifest];
+  const layers = [await layerOf(repo, manifest, columns)];
+  for (let newest = manifest; newest.parent !== null; ) {
+    const parent = await readParent(repo, manifest, newest.parent);
+    const reason = whyNotParent(parent, newest, manifests);
+    if (reason !== null) throw fail('CHAIN_BROKEN', { point: manifest.id, missing: parent.id, reason });
+    manifests.push(parent);
+    layers.push(await layerOf(repo, parent, columns));
+    newest = parent;
+  }
+  return { manifests, layers };
+}
+
+/** One point's own map, once its columns are known to be there. */
+export async function layerOf(repo: Repository, manifest: Manifest, columns: readonly Column[]): Promise<Layer> {
+  for (const column of columns) {
+    const name = columnName(manifest.id, column);
+    const expected = manifest.map[column].bytes;
+    const found = await repo.store.stat(name);
+    if (found === null) throw fail('MAP_MISSING', { name, point: manifest.id });
+    if (found.bytes !== expected) {
+      const reason = `it has ${found.bytes} bytes instead of ${expected}`;
+      throw fail('MAP_DAMAGED', { path: repo.store.localPath(name), reason });
+    }
+  }
+  const reference = (column: Column, { indexOffset, indexLength, indexDigest }: MapColumn) => ({
+    path: repo.store.localPath(columnName(manifest.id, column)),
+    indexOffset,
+    indexLength,
+    indexDigest,
+  });
+  const { loc, dig } = manifest.map;
+  return { loc: reference('loc', loc), dig: reference('dig', dig), size: manifest.size };
+}
+
+async function readParent(repo: Repository, point: Manifest, parent: string): Promise<Manifest> {
+  try {
+    return await readManifest(repo, parent);
+  } catch (error) {
+    if (!isStrataError(error, 'POINT_NOT_FOUND', 'MANIFEST_DAMAGED')) throw error;
+    const reason = error.code === 'POINT_NOT_FOUND' ? 'is missing' : 'is damaged';
+    throw fail('CHAIN_BROKEN', { point: point.id, missing: parent, reason }, { cause: error });
+  }
+}
+
+function whyNotParent(parent: Manifest, child: Manifest, seen: readonly Manifest[]): string | null {
+  if (seen.some(({ id }) => id === parent.id)) return 'depends on it in turn';
+  if (parent.blockSize !== child.blockSize)
+    return `has blocks of ${parent.blockSize} bytes instead of ${child.blockSize}`;
+  return null;
 }

@@ -1,3 +1,7 @@
+/** What differs between two points. */
+import { fail, fromNative } from '../errors.ts';
+import { native } from '../native.ts';
+import { chainOf } from './chain.ts';
 import type { Point } from './points.ts';
 import type { Repository } from './repository.ts';
 
@@ -9,7 +13,20 @@ export interface DiffResult {
   readonly extents: readonly (readonly [number, number])[];
 }
 
-/** What differs between two points, in whole blocks. */
-export async function diffPoints(_repo: Repository, _a: Point, _b: Point): Promise<DiffResult> {
-  throw new Error('being written');
+/** What differs between two points, in whole blocks, up to the size of the larger. */
+export async function diffPoints(repo: Repository, a: Point, b: Point): Promise<DiffResult> {
+  const { blockSize } = a.manifest;
+  if (b.manifest.blockSize !== blockSize) {
+    throw fail('NOT_SUPPORTED', {
+      feature: `comparing points with blocks of ${blockSize} and ${b.manifest.blockSize} bytes`,
+      instead: 'compare points with equal blocks',
+    });
+  }
+  const chains = { a: (await chainOf(repo, a.manifest)).layers, b: (await chainOf(repo, b.manifest)).layers };
+  try {
+    const extents = await native.diff({ vault: repo.vault, ...chains, blockSize });
+    return { a: a.id, b: b.id, changedBytes: extents.reduce((sum, [, length]) => sum + length, 0), extents };
+  } catch (error) {
+    throw fromNative(error, `the maps of ${a.id} and ${b.id}`);
+  }
 }

@@ -1,4 +1,12 @@
+/**
+ * Forgetting points. A forgotten point is gone from lists and cannot be selected; its manifest and map stay, for
+ * others may stand on it. Space is freed by collection, not here.
+ */
+import { fail } from '../errors.ts';
+import { writeMark } from './marks.ts';
+import { listPoints, type Point } from './points.ts';
 import type { Repository } from './repository.ts';
+import { selectPoint } from './select.ts';
 
 export interface ForgetResult {
   readonly dryRun: boolean;
@@ -6,15 +14,45 @@ export interface ForgetResult {
   readonly forgotten: readonly string[];
   /** Ids among them on which points that stay depend: they stay readable for those. */
   readonly neededByOthers: readonly string[];
-  /** Bytes freed at once; packs are freed by collection. */
+  /** Always 0: forgetting frees nothing, collection does. */
   readonly bytesFreed: number;
 }
 
-/** Drops points; protected ones and the last verified one of a disk are refused, then none is dropped. */
+/** Drops points; protected ones and the last verified one of a disk are refused, and then none is dropped. */
 export async function forgetPoints(
-  _repo: Repository,
-  _specs: readonly string[],
-  _options: { readonly dryRun?: boolean | undefined } = {},
+  repo: Repository,
+  specs: readonly string[],
+  options: { readonly dryRun?: boolean | undefined } = {},
 ): Promise<ForgetResult> {
-  throw new Error('being written');
+  const dryRun = options.dryRun ?? false;
+  const chosen = new Map<string, Point>();
+  for (const spec of specs) {
+    const point = await selectPoint(repo, spec);
+    chosen.set(point.id, point);
+  }
+  const { points } = await listPoints(repo, { includeForgotten: true });
+  const kept = points.filter(({ id, forgotten }) => !forgotten && !chosen.has(id));
+  for (const point of chosen.values()) requireForgettable(point, kept);
+  if (!dryRun) for (const id of chosen.keys()) await writeMark(repo, id, 'forgotten', true);
+  const needed = ancestorsOf(kept, points);
+  const forgotten = [...chosen.keys()];
+  return { dryRun, forgotten, neededByOthers: forgotten.filter((id) => needed.has(id)), bytesFreed: 0 };
+}
+
+function requireForgettable(point: Point, kept: readonly Point[]): void {
+  if (point.protected) throw fail('POINT_PROTECTED', { point: point.id });
+  const sameDisk = (other: Point) => other.machine === point.machine && other.disk === point.disk;
+  if (point.verified !== null && !kept.some((other) => sameDisk(other) && other.verified !== null)) {
+    throw fail('POINT_LAST_VERIFIED', { point: point.id, disk: `${point.machine}/${point.disk}` });
+  }
+}
+
+/** Ids of all points that the given ones stand on. */
+function ancestorsOf(points: readonly Point[], all: readonly Point[]): Set<string> {
+  const parents = new Map(all.map(({ id, parent }) => [id, parent]));
+  const ancestors = new Set<string>();
+  for (const { parent } of points) {
+    for (let id = parent; id !== null && !ancestors.has(id); id = parents.get(id) ?? null) ancestors.add(id);
+  }
+  return ancestors;
 }

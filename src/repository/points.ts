@@ -1,5 +1,9 @@
-import type { ErrorCode } from '../errors.ts';
-import type { Manifest } from './manifest.ts';
+/** The restore points of a repository, each put together from its manifest and its marks. */
+import { type ErrorCode, fail, isStrataError } from '../errors.ts';
+import { concurrently } from './concurrently.ts';
+import { checkManifest, type Manifest, manifestName } from './manifest.ts';
+import { type Marks, readMarks } from './marks.ts';
+import { openRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
 /** A restore point as lists show it. */
@@ -23,7 +27,7 @@ export interface Point {
   readonly manifest: Manifest;
 }
 
-/** A point whose manifest cannot be used. */
+/** A point whose manifest, or a mark of one, cannot be used. */
 export interface DamagedPoint {
   readonly name: string;
   readonly code: ErrorCode;
@@ -35,6 +39,7 @@ export interface PointFilter {
   readonly disk?: string | undefined;
   readonly tag?: string | undefined;
   readonly type?: string | undefined;
+  /** 0 or absent: all. */
   readonly limit?: number | undefined;
   readonly includeForgotten?: boolean | undefined;
 }
@@ -46,6 +51,88 @@ export interface PointList {
 }
 
 /** All restore points that pass the filter; manifests that cannot be used are named beside them. */
-export async function listPoints(_repo: Repository, _filter: PointFilter = {}): Promise<PointList> {
-  throw new Error('being written');
+export async function listPoints(repo: Repository, filter: PointFilter = {}): Promise<PointList> {
+  const { marks, damaged: damagedMarks } = await readMarks(repo);
+  const damaged: DamagedPoint[] = [...damagedMarks];
+  const found = await concurrently(await pointIds(repo), 16, async (id) => {
+    try {
+      return pointOf(await readManifest(repo, id), marks.get(id));
+    } catch (error) {
+      if (!isStrataError(error)) throw error;
+      // Removed since it was listed: as if listed a moment later.
+      if (error.code !== 'POINT_NOT_FOUND') {
+        damaged.push({ name: manifestName(id), code: error.code, message: error.message });
+      }
+      return null;
+    }
+  });
+  const points = found.filter((point): point is Point => point !== null && passes(point, filter)).sort(newestFirst);
+  return { points: points.slice(0, filter.limit || points.length), damaged };
+}
+
+/** One point by its whole id, forgotten or not. */
+export async function readPoint(repo: Repository, id: string): Promise<Point> {
+  const manifest = await readManifest(repo, id);
+  return pointOf(manifest, (await readMarks(repo, id)).marks.get(id));
+}
+
+/** The ids of all points, forgotten ones and damaged ones too. */
+export async function pointIds(repo: Repository): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { name } of repo.store.list('points/')) {
+    const [, id] = /^points\/([0-9a-f]{24})$/.exec(name) ?? [];
+    if (id !== undefined) ids.push(id);
+  }
+  return ids;
+}
+
+/** The manifest of a point: POINT_NOT_FOUND, or MANIFEST_DAMAGED when it is not whole. */
+export async function readManifest(repo: Repository, id: string): Promise<Manifest> {
+  const name = manifestName(id);
+  try {
+    return checkManifest(id, openRecord(repo.vault, name, await repo.store.get(name)));
+  } catch (error) {
+    if (isStrataError(error, 'OBJECT_MISSING')) throw fail('POINT_NOT_FOUND', { spec: id }, { cause: error });
+    if (isStrataError(error, 'FRAME_DAMAGED')) {
+      throw fail('MANIFEST_DAMAGED', { name, reason: String(error.params.reason) }, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function pointOf(manifest: Manifest, marks: Marks = {}): Point {
+  return {
+    id: manifest.id,
+    machine: manifest.machine,
+    disk: manifest.disk,
+    time: manifest.time,
+    kind: manifest.kind,
+    parent: manifest.parent,
+    chainLength: manifest.chainLength,
+    size: manifest.size,
+    bytesStored: manifest.stats.bytesStored,
+    type: manifest.type,
+    tags: manifest.tags,
+    note: manifest.note,
+    protected: marks.protected?.value ?? false,
+    verified: marks.verified?.value ? marks.verified.time : null,
+    forgotten: marks.forgotten?.value ?? false,
+    manifest,
+  };
+}
+
+function passes(point: Point, filter: PointFilter): boolean {
+  return (
+    (filter.includeForgotten === true || !point.forgotten) &&
+    (filter.machine === undefined || filter.machine === point.machine) &&
+    (filter.disk === undefined || filter.disk === point.disk) &&
+    (filter.type === undefined || filter.type === point.type) &&
+    (filter.tag === undefined || point.tags.includes(filter.tag))
+  );
+}
+
+function newestFirst(a: Point, b: Point): number {
+  if (a.time !== b.time) return a.time < b.time ? 1 : -1;
+  // Of two at the same instant, the one that stands on the other is the newer.
+  return b.chainLength - a.chainLength || (a.id < b.id ? -1 : 1);
 }

@@ -33,5 +33,7 @@ export interface ObjectStore {
   spools(): Promise<readonly string[]>;
   /** Removes the spool folder of a run and what is in it. */
   clearSpool(run: string): Promise<void>;
+  /** Removes what writes that were killed before this instant left behind. */
+  clearUnfinished(before: Date): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,0 +1,130 @@
+/**
+ * A lease that this process holds on a disk while it backs it up.
+ *
+ * Two runs cannot hold one disk: each looks, creates its lease, and looks again. Of two that race at least one sees
+ * the other; it withdraws, waits a random while and begins anew. Being renewed, a lease grows a new object, and the
+ * last but one goes, so that a listing made meanwhile sees at least one.
+ */
+import { randomInt } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fail, type StrataError } from '../errors.ts';
+import { type Here, thisProcess } from './here.ts';
+import { findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
+import { sealRecord } from './record.ts';
+import type { Repository } from './repository.ts';
+
+const renewalPeriod = 60_000;
+const attempts = 4;
+
+export class Lease {
+  readonly id: string;
+  readonly #repo: Repository;
+  readonly #here: Here;
+  readonly #timer: NodeJS.Timeout;
+  #record: LeaseRecord;
+  #n = 0;
+  #lost = false;
+  /** The renewal under way, or the last one. */
+  #renewal: Promise<void> = Promise.resolve();
+
+  private constructor(repo: Repository, record: LeaseRecord, here: Here, onTrouble: (error: unknown) => void) {
+    this.id = record.id;
+    this.#repo = repo;
+    this.#record = record;
+    this.#here = here;
+    this.#timer = setInterval(() => {
+      this.#renewal = this.#renewal.then(() => this.renew()).catch(onTrouble);
+    }, renewalPeriod).unref();
+  }
+
+  /**
+   * Takes the lease of run `id` on a disk: LOCKED when a living run holds it. `onTrouble` hears of renewals that
+   * failed; the work may go on, for `check` decides in the end.
+   */
+  static async take(
+    repo: Repository,
+    id: string,
+    disk: { readonly machine: string; readonly disk: string },
+    onTrouble: (error: unknown) => void,
+    here: Here = thisProcess(),
+  ): Promise<Lease> {
+    for (let attempt = 1; ; attempt++) {
+      const holder = await lockedBy(repo, id, disk, here);
+      if (holder !== null) throw holder;
+      const record = newRecord(id, disk, here);
+      await repo.store.put(leaseName(id, 0), sealRecord(repo.vault, leaseName(id, 0), record));
+      const lease = new Lease(repo, record, here, onTrouble);
+      const rival = await lockedBy(repo, id, disk, here);
+      if (rival === null) return lease;
+      await lease.release();
+      if (attempt === attempts) throw rival;
+      await wait(randomInt(50, 500));
+    }
+  }
+
+  /** LEASE_LOST unless the lease still stands: whoever took it for dead may have removed what this run needs. */
+  async check(): Promise<void> {
+    await this.#renewal;
+    await this.#requireStanding();
+  }
+
+  /** Makes the lease hold for another term. */
+  async renew(): Promise<void> {
+    await this.#requireStanding();
+    const record = { ...this.#record, expires: new Date(this.#here.now() + leaseTerm).toISOString() };
+    const name = leaseName(this.id, this.#n + 1);
+    await this.#repo.store.put(name, sealRecord(this.#repo.vault, name, record));
+    this.#record = record;
+    this.#n += 1;
+    if (this.#n >= 2) await this.#repo.store.remove(leaseName(this.id, this.#n - 2));
+  }
+
+  /** Ends the lease. */
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#renewal;
+    // The older first: a release that is cut short must not leave an older state as the newest.
+    if (this.#n >= 1) await this.#repo.store.remove(leaseName(this.id, this.#n - 1));
+    await this.#repo.store.remove(leaseName(this.id, this.#n));
+  }
+
+  async #requireStanding(): Promise<void> {
+    const expired = Date.parse(this.#record.expires) < this.#here.now();
+    this.#lost ||= expired || (await this.#repo.store.stat(leaseName(this.id, this.#n))) === null;
+    if (this.#lost) throw fail('LEASE_LOST', { lease: this.id });
+  }
+}
+
+function newRecord(id: string, disk: { machine: string; disk: string }, here: Here): LeaseRecord {
+  return {
+    id,
+    machine: disk.machine,
+    disk: disk.disk,
+    host: here.host,
+    machineId: here.machineId,
+    bootId: here.bootId,
+    pidNamespace: here.pidNamespace,
+    pid: here.pid,
+    pidStart: here.startOf(here.pid) ?? '',
+    since: new Date(here.now()).toISOString(),
+    expires: new Date(here.now() + leaseTerm).toISOString(),
+  };
+}
+
+/** The error that tells who else holds the disk; null when nobody does. */
+async function lockedBy(
+  repo: Repository,
+  id: string,
+  key: { machine: string; disk: string },
+  here: Here,
+): Promise<StrataError | null> {
+  for (const { id: other, record, dead } of await findLeases(repo, here)) {
+    if (dead || other === id) continue;
+    // What cannot be read may be anybody's.
+    if (record !== null && (record.machine !== key.machine || record.disk !== key.disk)) continue;
+    const holder = record === null ? `the unreadable lease ${other}` : `process ${record.pid} on ${record.host}`;
+    const since = record?.since ?? 'an unknown time';
+    return fail('LOCKED', { what: `disk ${key.machine}/${key.disk}`, holder, since });
+  }
+  return null;
+}

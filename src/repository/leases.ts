@@ -1,0 +1,81 @@
+/**
+ * The leases in a repository: who is at work. A lease is the objects `leases/<run id>.<n>`, of which the highest
+ * number holds. It is dead when its process is known to be gone, or when it was not renewed for ten minutes.
+ */
+import { z } from 'zod';
+import { isStrataError } from '../errors.ts';
+import type { Here } from './here.ts';
+import { openRecord } from './record.ts';
+import type { Repository } from './repository.ts';
+import type { StoredObject } from './stores/store.ts';
+
+/** How long a lease holds without being renewed, in milliseconds. */
+export const leaseTerm = 600_000;
+
+const leaseSchema = z.object({
+  id: z.string(),
+  machine: z.string(),
+  disk: z.string(),
+  host: z.string(),
+  machineId: z.string(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  pid: z.int(),
+  pidStart: z.string(),
+  since: z.iso.datetime(),
+  expires: z.iso.datetime(),
+});
+
+export type LeaseRecord = Readonly<z.infer<typeof leaseSchema>>;
+
+/** A lease as it is found; the record is null when it cannot be read. */
+export interface FoundLease {
+  readonly id: string;
+  /** Names of its objects. */
+  readonly objects: readonly string[];
+  readonly record: LeaseRecord | null;
+  readonly dead: boolean;
+}
+
+/** Name of the object that is the n-th state of a lease. */
+export function leaseName(id: string, n: number): string {
+  return `leases/${id}.${n}`;
+}
+
+/** All leases, living and dead. */
+export async function findLeases(repo: Repository, here: Here): Promise<FoundLease[]> {
+  const states = new Map<string, { n: number; object: StoredObject }[]>();
+  for await (const object of repo.store.list('leases/')) {
+    const [, id, n] = /^leases\/([0-9a-f]{24})\.(\d{1,9})$/.exec(object.name) ?? [];
+    if (id !== undefined) states.set(id, [...(states.get(id) ?? []), { n: Number(n), object }]);
+  }
+  const found: FoundLease[] = [];
+  for (const [id, objects] of states) {
+    const newest = objects.reduce((a, b) => (b.n > a.n ? b : a)).object;
+    const record = await readLease(repo, newest.name);
+    if (record === 'released') continue;
+    const dead = record === null ? newest.modified.getTime() + leaseTerm < here.now() : isDead(record, here);
+    found.push({ id, objects: objects.map(({ object }) => object.name), record, dead });
+  }
+  return found;
+}
+
+/** Whether whoever holds the lease is gone for certain, or has not renewed it in time. */
+export function isDead(lease: LeaseRecord, here: Here): boolean {
+  if (Date.parse(lease.expires) < here.now()) return true;
+  // Cloned machines share their ids and containers see only their own processes: when in doubt it lives.
+  const sameMachine = lease.host === here.host && lease.machineId === here.machineId && here.machineId !== '';
+  if (sameMachine && lease.bootId !== here.bootId) return true;
+  const sameProcesses = lease.bootId === here.bootId && lease.pidNamespace === here.pidNamespace;
+  return sameProcesses && here.startOf(lease.pid) !== lease.pidStart;
+}
+
+async function readLease(repo: Repository, name: string): Promise<LeaseRecord | null | 'released'> {
+  try {
+    return leaseSchema.safeParse(openRecord(repo.vault, name, await repo.store.get(name))).data ?? null;
+  } catch (error) {
+    if (isStrataError(error, 'OBJECT_MISSING')) return 'released';
+    if (isStrataError(error, 'FRAME_DAMAGED')) return null;
+    throw error;
+  }
+}

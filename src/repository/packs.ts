@@ -1,0 +1,59 @@
+/** The packs in a repository: where they lie and whose they are (docs/format.md, Ids and Packs). */
+import { open } from 'node:fs/promises';
+import { fail, fromSystem } from '../errors.ts';
+import type { PackRef } from '../native.ts';
+import type { Repository } from './repository.ts';
+
+const endMagic = 'STRPEND1';
+const startLength = 16;
+const endLength = 16;
+
+/** Name of a pack in the store. */
+export function packName(id: string): string {
+  return `packs/${id.slice(-2)}/${id}`;
+}
+
+/** The run that wrote a pack. */
+export function runOfPack(id: string): string {
+  return id.slice(0, 24);
+}
+
+/** All packs, by id. */
+export async function listPacks(repo: Repository): Promise<Map<string, PackRef>> {
+  const packs = new Map<string, PackRef>();
+  for await (const { name, bytes } of repo.store.list('packs/')) {
+    const id = name.slice('packs/xx/'.length);
+    if (/^[0-9a-f]{32}$/.test(id) && name === packName(id))
+      packs.set(id, { id, path: repo.store.localPath(name), bytes });
+  }
+  return packs;
+}
+
+/** PACK_MISSING or PACK_READ unless the pack is there and not cut short: its end says how long it is. */
+export async function requireWholePack(repo: Repository, id: string): Promise<void> {
+  const path = repo.store.localPath(packName(id));
+  const found = await repo.store.stat(packName(id));
+  if (found === null) throw fail('PACK_MISSING', { path, reason: 'restore points refer to it' });
+  const end = await readEnd(path, found.bytes);
+  const whole =
+    end !== null &&
+    end.toString('latin1', 8) === endMagic &&
+    end.readUInt32LE(0) >= startLength &&
+    end.readUInt32LE(0) + end.readUInt32LE(4) + endLength === found.bytes;
+  if (!whole) throw fail('PACK_READ', { path, reason: `it is damaged or cut short, ${found.bytes} bytes are left` });
+}
+
+async function readEnd(path: string, bytes: number): Promise<Buffer | null> {
+  if (bytes < startLength + endLength) return null;
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(endLength), 0, endLength, bytes - endLength);
+      return bytesRead === endLength ? buffer : null;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fromSystem(error, `cannot read ${path}`);
+  }
+}
