@@ -1,0 +1,89 @@
+import { isatty } from 'node:tty';
+import { type Command, Option } from 'commander';
+import { fail } from '../../errors.ts';
+import type { BackupRequest, BackupResult } from '../../jobs/backup.ts';
+import { perform } from '../action.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { collect, compressionLevel, size, text } from '../option-values.ts';
+import { fields } from '../table.ts';
+import { formatDuration, formatSize } from '../units.ts';
+
+type PointType = NonNullable<BackupRequest['type']>;
+
+const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
+
+interface BackupOptions {
+  readonly machine?: string;
+  readonly disk?: string;
+  readonly full?: true;
+  readonly snapshot: string;
+  readonly tracker: string;
+  readonly allocationMap: boolean;
+  readonly type: PointType;
+  readonly tag?: readonly string[];
+  readonly note?: string;
+  readonly rateLimit?: number;
+  readonly compression?: number;
+  readonly dryRun?: true;
+}
+
+export function addBackup(program: Command): void {
+  const command = program
+    .command('backup')
+    .summary('make a restore point of a disk')
+    .description(
+      'Makes a restore point of a block device, an image file or standard input (-). The first point of a disk is ' +
+        'full; later ones store what changed since the newest.',
+    )
+    .argument('<source>', 'block device, image file, or - for standard input')
+    .option('--machine <name>', "machine the disk belongs to (default: this host's name)", text)
+    .option('--disk <name>', 'name of the disk (default: the base name of the source)', text)
+    .option('--full', 'store a full point, even if there is one to build on')
+    .option('--snapshot <policy>', 'auto, required, off, or the name of a snapshot provider', text, 'auto')
+    .option('--tracker <name>', 'auto, off, or the name of a change tracker', text, 'auto')
+    .option('--no-allocation-map', 'read what the file systems do not use, too')
+    .addOption(new Option('--type <type>', 'why the point is made').choices(pointTypes).default('manual'))
+    .option('--tag <tag>', 'mark the point; may be given several times', collect)
+    .option('--note <text>', 'a remark')
+    .option('--rate-limit <size>', 'read at most so many bytes a second', size)
+    .option('--compression <level>', 'zstd level, 1 to 19', compressionLevel)
+    .option('--dry-run', 'say what would be done, and write nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ strata backup /dev/vg0/root
+  $ strata backup web1.img --machine web1 --disk root --tag nightly
+  $ pg_basebackup -D - -Ft -X fetch | strata backup - --disk pg.tar`,
+    );
+  perform<BackupOptions, [string]>(command, async (session, options, source) => {
+    if (source === '-' && isatty(0)) {
+      throw fail('USAGE', { problem: 'the source is standard input, which is a terminal; connect a pipe or a file' });
+    }
+    const { backupJob } = await import('../../jobs/backup.ts');
+    const { tag, compression, ...request } = options;
+    const result = await backupJob(
+      session.access(),
+      { ...request, source, tags: tag, level: compression },
+      session.job(),
+    );
+    session.conclude(describe(result));
+    return result.warnings.length > 0 ? exitCodes.warnings : exitCodes.done;
+  });
+}
+
+function describe(result: BackupResult): string[] {
+  const parent = result.parent === null ? '' : ` on ${result.parent.slice(0, 8)}`;
+  const disk = `${result.machine}/${result.disk}`;
+  const size = result.size === null ? 'of a size to be seen' : `of ${formatSize(result.size)}`;
+  if (result.point === null) return fields([['would make', `${result.kind} point${parent} of ${disk}, ${size}`]]);
+  const { changed, zero, deduplicated } = result.blocks;
+  return fields([
+    ['point', `${result.point} (${result.kind}${parent})`],
+    ['disk', disk],
+    ['read', `${formatSize(result.bytesRead)} ${size}`],
+    ['new', `${formatSize(result.bytesNew)}, stored in ${formatSize(result.bytesStored)}`],
+    ['blocks', `${changed} changed, ${zero} zero, ${deduplicated} deduplicated`],
+    ['took', formatDuration(result.seconds)],
+  ]);
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** Entry point. What is loaded from here on is loaded through the compile cache, so it comes first. */
+// biome-ignore lint/style/noRestrictedImports: node:module is kept for the addon; this is the compile cache, which loads none
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+// Node's default lies in /tmp, where another user could put code under root's name.
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'compile'));
+
+const { run } = await import('./run.ts');
+await run(process.argv.slice(2));

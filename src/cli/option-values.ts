@@ -1,0 +1,56 @@
+/** Parsers for option values. What is not accepted is refused before anything is opened, with what would be. */
+import { InvalidArgumentError } from 'commander';
+import { parseSize } from './units.ts';
+
+const smallestBlock = 64 * 1024;
+const largestBlock = 4 * 1024 * 1024;
+
+/** A whole number of `least` … `most`. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`It takes a whole number ${range}.`);
+  };
+}
+
+/** zstd level. */
+export const compressionLevel = wholeNumber(1, 19);
+
+/** Bytes, at least 1. */
+export function size(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined || bytes === 0) {
+    throw new InvalidArgumentError('It takes a size in bytes, or with K, M, G or T, such as 512K.');
+  }
+  return bytes;
+}
+
+/** A power of two from 64K to 4M. */
+export function blockSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined || bytes < smallestBlock || bytes > largestBlock || (bytes & (bytes - 1)) !== 0) {
+    throw new InvalidArgumentError('It takes a power of two from 64K to 4M, such as 256K.');
+  }
+  return bytes;
+}
+
+/** Above 0, up to 100; `%` may follow. */
+export function percent(text: string): number {
+  const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (!(value > 0 && value <= 100)) throw new InvalidArgumentError('It takes a percentage above 0, up to 100.');
+  return value;
+}
+
+/** Gathers a repeatable option. */
+export function collect(text: string, gathered: readonly string[] | undefined): readonly string[] {
+  if (text === '') throw new InvalidArgumentError('It takes a text that is not empty.');
+  return [...(gathered ?? []), text];
+}
+
+/** A text that is not empty. */
+export function text(value: string): string {
+  if (value === '') throw new InvalidArgumentError('It takes a text that is not empty.');
+  return value;
+}

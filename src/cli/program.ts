@@ -1,0 +1,54 @@
+/** The command tree. Commands load what they need when they run, so that building the tree is cheap. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addBackup } from './commands/backup.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addDiff } from './commands/diff.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addForget } from './commands/forget.ts';
+import { addInit } from './commands/init.ts';
+import { addKey } from './commands/key.ts';
+import { addPoints } from './commands/points.ts';
+import { addRestore } from './commands/restore.ts';
+import { addShow } from './commands/show.ts';
+import { addVerify } from './commands/verify.ts';
+import { text } from './option-values.ts';
+
+const description = `Backs up whole disks and volumes as restore points, and gives them back bit for bit.
+
+POINT is an id, a unique beginning of one, MACHINE/DISK@latest, or MACHINE/DISK@TIME (the newest not after TIME).
+Sizes take K, M, G or T (binary). Results go to standard output, progress and messages to standard error.`;
+
+const notes = `
+Environment:
+  STRATA_REPO             the repository, when --repo is not given
+  STRATA_PASSWORD         its passphrase; or STRATA_PASSWORD_FILE, a file with it
+  NO_COLOR                no colours
+
+Exit codes:
+  0 done  1 failed  2 wrong usage  3 done with warnings  10 no repository there  11 locked
+  12 wrong passphrase  13 damaged data found  130 interrupted`;
+
+export function buildProgram(): Command {
+  const program = new Command('strata')
+    .description(description)
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .option('--repo <path>', 'folder of the repository', text)
+    .option('--password-file <file>', 'file with the passphrase', text)
+    .option('--json', 'print JSON: a document, or for long actions a line for each event')
+    .option('-q, --quiet', 'no progress')
+    .option('-v, --verbose', 'log what is done to standard error, and where a failure came from')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} }) // run.ts says it
+    .exitOverride()
+    .addHelpText('after', notes);
+  for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addVerify, addDiff, addForget]) add(program);
+  for (const add of [addKey, addDoctor, addCompletion]) add(program);
+  return program;
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

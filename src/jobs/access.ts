@@ -1,0 +1,30 @@
+/** How a job gets at its repository: where it is, and who is asked for the passphrase when one is needed. */
+import { fail } from '../errors.ts';
+import { Repository } from '../repository/repository.ts';
+
+export interface RepositoryAccess {
+  /** A folder. */
+  readonly location: string;
+  /** Only called for an encrypted repository. */
+  readonly passphrase: () => Promise<string>;
+}
+
+/** Opens the repository for the time of `work`. */
+export async function withRepository<Result>(
+  access: RepositoryAccess,
+  work: (repo: Repository) => Promise<Result>,
+): Promise<Result> {
+  refuseUrl(access.location);
+  const repo = await Repository.open(access.location, access.passphrase);
+  try {
+    return await work(repo);
+  } finally {
+    await repo.close();
+  }
+}
+
+/** `s3://bucket/x` is no folder named `s3:`. */
+export function refuseUrl(location: string): void {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(location)?.[1];
+  if (scheme) throw fail('NOT_SUPPORTED', { feature: `a repository at ${scheme}://`, instead: 'use a local folder' });
+}

@@ -1,0 +1,65 @@
+/**
+ * A job is one long action as every face runs it: it takes a signal to stop it, and reports one stream of events,
+ * each with its time, the last one `result`. When it fails it throws instead; `failureEvent` is the end then.
+ */
+import { isStrataError, reasonOf } from '../errors.ts';
+import type { Emit, StrataEvent } from '../repository/events.ts';
+
+interface Stamp {
+  /** ISO 8601 UTC. */
+  readonly time: string;
+}
+
+export type ResultEvent = Stamp & { readonly event: 'result' };
+
+/** What went wrong, in the words of the error table. */
+export interface Failure {
+  /** A code of errors.ts, or `UNEXPECTED` for a defect of Strata itself. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly exitCode: number;
+}
+
+export type FailureEvent = Stamp & Failure & { readonly event: 'error' };
+
+export type JobEvent = (Stamp & StrataEvent) | ResultEvent | FailureEvent;
+
+export interface Job {
+  readonly report: (event: JobEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Runs `action` as a job. */
+export async function runJob<Result extends object>(
+  job: Job,
+  action: (emit: Emit, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  job.signal.throwIfAborted();
+  const result = await action((event) => job.report({ ...stamp(event.event), ...event }), job.signal);
+  job.report({ ...stamp('result'), ...result });
+  return result;
+}
+
+/** The last event of a job that failed. */
+export function failureEvent(error: unknown): FailureEvent {
+  return { ...stamp('error'), ...describeFailure(error) };
+}
+
+/** What a person or a script is told about anything thrown. */
+export function describeFailure(error: unknown): Failure {
+  if (isStrataError(error)) {
+    return { code: error.code, message: error.message, hint: error.hint, exitCode: error.exitCode };
+  }
+  return {
+    code: 'UNEXPECTED',
+    message: `unexpected: ${reasonOf(error)}`,
+    hint: 'this is a defect of Strata: please report it with what --verbose prints',
+    exitCode: 1,
+  };
+}
+
+/** Event and time come first in each line that is printed. */
+function stamp<Name extends string>(event: Name): Stamp & { readonly event: Name } {
+  return { event, time: new Date().toISOString() };
+}
