@@ -105,7 +105,7 @@ function rowOf(figures: BlockSizeFigures): readonly string[] {
 const page = (where: string, used: number, size: number, table: string): string => `# Block size
 
 Written by \`./run bench blocksize\`. ${where}
-An ext4 image of ${(size / 2 ** 30).toFixed(0)} GiB with ${(used / 2 ** 20).toFixed(0)} MiB in use (files of /usr), in the page cache. Then random 4 KiB
+An ext4 image of ${(size / 2 ** 20).toFixed(0)} MiB with ${(used / 2 ** 20).toFixed(0)} MiB in use (files of /usr), in the page cache. Then random 4 KiB
 writes over 0.1 % and again over 1 % of the bytes in use, spread evenly, which is the worst that can happen to a large block.
 
 ${table}
