@@ -216,7 +216,7 @@ export const errorTable = {
     hint: 'use another restore point; strata verify --all shows everything that is damaged',
   },
   MAP_MISSING: {
-    message: 'block map {name} of restore point {point} is missing',
+    message: 'block map {path} is missing',
     exit: 13,
     http: 500,
     errno: 'EIO',

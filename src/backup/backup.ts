@@ -1,32 +1,25 @@
+/**
+ * Backup: a source becomes a restore point. Packs go to the store while the source is read, the map follows, and the
+ * manifest last; a run that ends before that leaves packs that the next one finds and uses.
+ */
+import { randomBytes } from 'node:crypto';
+import { fail, isStrataError, reasonOf } from '../errors.ts';
+import type { BackupOutcome, PackRef } from '../native.ts';
 import type { Emit, Warning } from '../repository/events.ts';
+import { Lease } from '../repository/lease.ts';
+import { clearLeftovers } from '../repository/leftovers.ts';
+import type { Manifest } from '../repository/manifest.ts';
+import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
+import { commitPoint } from './commit.ts';
+import { chainErrors, findParent, noParent, type Parent, unusable } from './parent.ts';
+import { runPipeline } from './pipeline.ts';
+import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
+import { chooseProvider } from './snapshots/provider.ts';
+import { inspectSource, type Source } from './source.ts';
+import { chooseTracker } from './trackers/tracker.ts';
 
-export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const;
-
-export interface BackupRequest {
-  /** A block device, an image file, a named pipe, or `-` for standard input. */
-  readonly source: string;
-  /** Default: the host's name. */
-  readonly machine?: string | undefined;
-  /** Default: the base name of the source. */
-  readonly disk?: string | undefined;
-  readonly full?: boolean | undefined;
-  /** `auto` (default), `required`, `off`, or the name of a provider. */
-  readonly snapshot?: string | undefined;
-  /** `auto` (default), `off`, or the name of a tracker. */
-  readonly tracker?: string | undefined;
-  readonly allocationMap?: boolean | undefined;
-  readonly type?: (typeof pointTypes)[number] | undefined;
-  readonly tags?: readonly string[] | undefined;
-  readonly note?: string | undefined;
-  /** Bytes a second; 0 (default) = no limit. */
-  readonly rateLimit?: number | undefined;
-  /** zstd level; default 1. */
-  readonly level?: number | undefined;
-  readonly dryRun?: boolean | undefined;
-  /** Folder of the deduplication cache; default under XDG_CACHE_HOME. */
-  readonly cacheFolder?: string | undefined;
-}
+export type { BackupRequest } from './request.ts';
 
 export interface BackupResult {
   /** Id of the new point; null for a dry run. */
@@ -35,30 +28,174 @@ export interface BackupResult {
   readonly machine: string;
   readonly disk: string;
   readonly time: string;
-  readonly kind: 'full' | 'incremental';
+  readonly kind: Manifest['kind'];
   readonly parent: string | null;
   /** Bytes of the disk; null for the dry run of a stream. */
   readonly size: number | null;
   readonly bytesRead: number;
   readonly bytesNew: number;
   readonly bytesStored: number;
-  readonly blocks: {
-    readonly changed: number;
-    readonly zero: number;
-    readonly deduplicated: number;
-  };
+  readonly blocks: { readonly changed: number; readonly zero: number; readonly deduplicated: number };
   readonly snapshot: string;
   readonly tracker: string;
   readonly warnings: readonly Warning[];
   readonly seconds: number;
 }
 
+/** What stays the same over all attempts of one backup. */
+interface Task {
+  readonly repo: Repository;
+  readonly order: BackupOrder;
+  readonly source: Source;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  readonly warnings: readonly Warning[];
+  readonly warn: (warning: Warning) => void;
+  readonly started: number;
+}
+
 /** Makes a restore point of a source. Warnings in the result mean exit 3. */
 export async function backup(
-  _repo: Repository,
-  _request: BackupRequest,
-  _emit: Emit,
-  _signal: AbortSignal,
+  repo: Repository,
+  request: BackupRequest,
+  emit: Emit,
+  signal: AbortSignal,
 ): Promise<BackupResult> {
-  throw new Error('being written');
+  const started = Date.now();
+  const order = orderOf(request);
+  const warnings: Warning[] = [];
+  const warn = (warning: Warning) => {
+    warnings.push(warning);
+    emit({ event: 'warning', ...warning });
+  };
+  emit({ event: 'stage', stage: 'check' });
+  const source = await inspectSource(repo, order.source);
+  await chooseProvider(order.snapshot, source);
+  await chooseTracker(order.tracker, source);
+  warnOfLive(source, warn);
+  const task: Task = { repo, order, source, emit, signal, warnings, warn, started };
+  return order.dryRun ? plan(task) : attempt(task, order.full);
+}
+
+function warnOfLive({ path, mountedAt }: Source, warn: (warning: Warning) => void): void {
+  if (mountedAt.length === 0) return;
+  const message = `${path} is mounted writable at ${mountedAt.join(', ')} and read without a snapshot: files changed meanwhile may be torn`;
+  warn({ code: 'LIVE_SOURCE', message });
+}
+
+/** Says what a backup would do; writes nothing. */
+async function plan({ repo, order, source, warnings, warn, started }: Task): Promise<BackupResult> {
+  const parent = order.full ? noParent : await findParent(repo, order, await listPacks(repo), warn);
+  return {
+    point: null,
+    dryRun: true,
+    machine: order.machine,
+    disk: order.disk,
+    time: new Date(started).toISOString(),
+    kind: parent.manifest === null ? 'full' : 'incremental',
+    parent: parent.manifest?.id ?? null,
+    size: source.size,
+    bytesRead: 0,
+    bytesNew: 0,
+    bytesStored: 0,
+    blocks: { changed: 0, zero: 0, deduplicated: 0 },
+    snapshot: 'off',
+    tracker: 'off',
+    warnings,
+    seconds: secondsSince(started),
+  };
+}
+
+/** One run, under a lease of its own; a parent that turns out to be damaged leads to a second one, a full. */
+async function attempt(task: Task, full: boolean): Promise<BackupResult> {
+  const { repo, order, source, emit, warn } = task;
+  const runId = randomBytes(12).toString('hex');
+  const lease = await Lease.take(repo, runId, order, (error) =>
+    warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` }),
+  );
+  let parent = noParent;
+  try {
+    const packs = await listPacks(repo);
+    await clearLeftovers(repo, packs, emit);
+    if (!full) parent = await findParent(repo, order, packs, warn);
+    return await run(task, lease, parent, packs);
+  } catch (error) {
+    const { manifest } = parent;
+    if (manifest === null || source.kind === 'stream' || !isStrataError(error, ...chainErrors)) throw error;
+    warn(unusable(manifest, error));
+  } finally {
+    await cleanUp(task, lease);
+  }
+  return attempt(task, true);
+}
+
+async function run(
+  task: Task,
+  lease: Lease,
+  parent: Parent,
+  packs: ReadonlyMap<string, PackRef>,
+): Promise<BackupResult> {
+  const { repo, order, source, emit, signal, warnings, warn, started } = task;
+  if (signal.aborted) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
+  const time = new Date().toISOString();
+  emit({
+    event: 'started',
+    action: 'backup',
+    subject: source.path,
+    machine: order.machine,
+    disk: order.disk,
+    kind: parent.manifest === null ? 'full' : 'incremental',
+    parent: parent.manifest?.id ?? null,
+    size: source.size,
+  });
+  const outcome = await runPipeline({ repo, order, source, parent, packs, runId: lease.id, emit, warn, signal });
+  if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
+  warnOfUnreadable(source, outcome, warn);
+  emit({ event: 'stage', stage: 'commit' });
+  const seconds = secondsSince(started);
+  const manifest = await commitPoint(repo, lease, { order, source, parent, outcome, time, seconds, warnings });
+  return resultOf(manifest, warnings, secondsSince(started));
+}
+
+function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn: (warning: Warning) => void): void {
+  if (unreadable.length === 0) return;
+  const bytes = unreadable.reduce((sum, [, length]) => sum + length, 0);
+  const message = `${bytes} bytes of ${path} in ${unreadable.length} places could not be read; zeros stand there`;
+  warn({ code: 'UNREADABLE', message });
+}
+
+/** What is left in tmp/ goes. When that fails the run has succeeded or failed without it: a warning is enough. */
+async function cleanUp({ repo, warn }: Task, lease: Lease): Promise<void> {
+  try {
+    await repo.store.clearSpool(lease.id);
+    await lease.release();
+  } catch (error) {
+    warn({ code: 'CLEANUP', message: `what run ${lease.id} left could not be removed: ${reasonOf(error)}` });
+  }
+}
+
+function resultOf(manifest: Manifest, warnings: readonly Warning[], seconds: number): BackupResult {
+  const { bytesRead, bytesNew, bytesStored, blocks } = manifest.stats;
+  return {
+    point: manifest.id,
+    dryRun: false,
+    machine: manifest.machine,
+    disk: manifest.disk,
+    time: manifest.time,
+    kind: manifest.kind,
+    parent: manifest.parent,
+    size: manifest.size,
+    bytesRead,
+    bytesNew,
+    bytesStored,
+    blocks,
+    snapshot: manifest.snapshot,
+    tracker: manifest.tracker,
+    warnings,
+    seconds,
+  };
+}
+
+function secondsSince(started: number): number {
+  return (Date.now() - started) / 1000;
 }

@@ -41,10 +41,10 @@ export async function layerOf(repo: Repository, manifest: Manifest, columns: rea
     const name = columnName(manifest.id, column);
     const expected = manifest.map[column].bytes;
     const found = await repo.store.stat(name);
-    if (found === null) throw fail('MAP_MISSING', { name, point: manifest.id });
+    const path = repo.store.localPath(name);
+    if (found === null) throw fail('MAP_MISSING', { path });
     if (found.bytes !== expected) {
-      const reason = `it has ${found.bytes} bytes instead of ${expected}`;
-      throw fail('MAP_DAMAGED', { path: repo.store.localPath(name), reason });
+      throw fail('MAP_DAMAGED', { path, reason: `it has ${found.bytes} bytes instead of ${expected}` });
     }
   }
   const reference = (column: Column, { indexOffset, indexLength, indexDigest }: MapColumn) => ({

@@ -14,6 +14,7 @@ export type WarningCode =
   | 'PACK_DAMAGED'
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
+  | 'MARK_NOT_WRITTEN'
   | 'CLEANUP';
 
 export type StrataEvent =

@@ -1,0 +1,79 @@
+/** The end of a backup: the map gets its names, then the manifest makes the point exist. */
+import { hostname } from 'node:os';
+import type { BackupOutcome, WrittenColumn } from '../native.ts';
+import type { Warning } from '../repository/events.ts';
+import type { Lease } from '../repository/lease.ts';
+import { checkManifest, columnName, type Manifest, manifestName } from '../repository/manifest.ts';
+import { sealRecord } from '../repository/record.ts';
+import type { Repository } from '../repository/repository.ts';
+import { software } from '../repository/software.ts';
+import type { Parent } from './parent.ts';
+import type { BackupOrder } from './request.ts';
+import type { Source } from './source.ts';
+
+export interface Finished {
+  readonly order: BackupOrder;
+  readonly source: Source;
+  readonly parent: Parent;
+  readonly outcome: BackupOutcome;
+  readonly time: string;
+  readonly seconds: number;
+  readonly warnings: readonly Warning[];
+}
+
+/** Commits a run whose packs are stored, unless its lease was lost. */
+export async function commitPoint(repo: Repository, lease: Lease, finished: Finished): Promise<Manifest> {
+  const { loc, dig } = finished.outcome;
+  await repo.store.adopt(columnName(lease.id, 'loc'), loc.path);
+  await repo.store.adopt(columnName(lease.id, 'dig'), dig.path);
+  // Never store what a reader would refuse.
+  const manifest = checkManifest(lease.id, manifestOf(repo, lease.id, finished));
+  const name = manifestName(lease.id);
+  await lease.check();
+  await repo.store.put(name, sealRecord(repo.vault, name, manifest));
+  return manifest;
+}
+
+function manifestOf(repo: Repository, id: string, finished: Finished): Manifest {
+  const { order, source, parent, outcome } = finished;
+  return {
+    format: 1,
+    id,
+    machine: order.machine,
+    disk: order.disk,
+    time: finished.time,
+    kind: parent.manifest === null ? 'full' : 'incremental',
+    parent: parent.manifest?.id ?? null,
+    chainLength: (parent.manifest?.chainLength ?? 0) + 1,
+    size: outcome.size,
+    blockSize: repo.config.blockSize,
+    root: outcome.root,
+    map: {
+      loc: columnOf(outcome.loc),
+      dig: columnOf(outcome.dig),
+      dataBlocks: outcome.mapDataBlocks,
+      zeroBlocks: outcome.mapZeroBlocks,
+    },
+    type: order.type,
+    tags: [...order.tags],
+    note: order.note,
+    source: { path: source.path, kind: source.kind },
+    snapshot: 'off',
+    tracker: 'off',
+    unreadable: outcome.unreadable.map(([offset, length]) => [offset, length]),
+    warnings: [...finished.warnings],
+    stats: {
+      bytesRead: outcome.bytesRead,
+      bytesNew: outcome.bytesNew,
+      bytesStored: outcome.bytesStored,
+      blocks: { changed: outcome.changedBlocks, zero: outcome.zeroBlocks, deduplicated: outcome.deduplicatedBlocks },
+      seconds: finished.seconds,
+    },
+    host: hostname(),
+    software,
+  };
+}
+
+function columnOf({ bytes, indexOffset, indexLength, indexDigest }: WrittenColumn): Manifest['map']['loc'] {
+  return { bytes, indexOffset, indexLength, indexDigest };
+}

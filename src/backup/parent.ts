@@ -1,0 +1,69 @@
+/** The point that an incremental stands on: the newest of its disk, when its chain can be used. */
+import { fromNative, isStrataError } from '../errors.ts';
+import { type Chain, native, type PackRef } from '../native.ts';
+import { chainOf } from '../repository/chain.ts';
+import type { Warning } from '../repository/events.ts';
+import type { Manifest } from '../repository/manifest.ts';
+import { listPoints } from '../repository/points.ts';
+import type { Repository } from '../repository/repository.ts';
+
+export interface Parent {
+  /** Null for a full. */
+  readonly manifest: Manifest | null;
+  /** Empty for a full. */
+  readonly layers: Chain;
+  /** Packs that its content lies in and that are lost: what lies there is stored again. */
+  readonly missingPacks: readonly string[];
+}
+
+/** No parent: a full. */
+export const noParent: Parent = { manifest: null, layers: [], missingPacks: [] };
+
+/** Errors that make a chain useless to compare with, but do not stop a full. */
+export const chainErrors = ['CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED', 'MANIFEST_DAMAGED'] as const;
+
+/** The parent for the next point of a disk. What is wrong with it goes to `warn`. */
+export async function findParent(
+  repo: Repository,
+  disk: { readonly machine: string; readonly disk: string },
+  packs: ReadonlyMap<string, PackRef>,
+  warn: (warning: Warning) => void,
+): Promise<Parent> {
+  const { points, damaged } = await listPoints(repo, { ...disk });
+  for (const { message } of damaged) warn({ code: 'MANIFEST_DAMAGED', message });
+  const manifest = points[0]?.manifest;
+  if (manifest === undefined || manifest.blockSize !== repo.config.blockSize) return noParent;
+  try {
+    const { layers } = await chainOf(repo, manifest);
+    const missingPacks = await findMissing(repo, layers, packs);
+    for (const id of missingPacks)
+      warn({ code: 'PACK_MISSING', message: `pack ${id} is missing: what it held is stored again` });
+    return { manifest, layers, missingPacks };
+  } catch (error) {
+    if (!isStrataError(error, ...chainErrors)) throw error;
+    warn(unusable(manifest, error));
+    return noParent;
+  }
+}
+
+/** Why a point cannot be a parent. */
+export function unusable(parent: Manifest, error: Error): Warning {
+  return { code: 'PARENT_UNUSABLE', message: `made a full, for point ${parent.id} cannot be used: ${error.message}` };
+}
+
+async function findMissing(
+  repo: Repository,
+  layers: Chain,
+  packs: ReadonlyMap<string, PackRef>,
+): Promise<readonly string[]> {
+  const { vault, config } = repo;
+  try {
+    const named = await Promise.all(layers.map(({ loc }) => native.packsOf(vault, loc)));
+    if (named.flat().every((id) => packs.has(id))) return [];
+    // A pack that only hidden blocks lie in may be gone by right: the merged content decides.
+    const { packs: needed } = await native.statistics({ vault, chain: layers, blockSize: config.blockSize });
+    return needed.filter((id) => !packs.has(id));
+  } catch (error) {
+    throw fromNative(error, 'the block maps of the parent');
+  }
+}

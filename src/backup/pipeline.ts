@@ -1,0 +1,113 @@
+/** One run of the native pipeline: it reads, compares, compresses and seals; the packs it fills go to the store. */
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fail, fromNative, reasonOf } from '../errors.ts';
+import { type BackupOutcome, type DedupIndex, native, type PackRef } from '../native.ts';
+import type { Emit, Warning } from '../repository/events.ts';
+import { packName } from '../repository/packs.ts';
+import type { Repository } from '../repository/repository.ts';
+import { watch } from '../repository/watch.ts';
+import type { Parent } from './parent.ts';
+import type { BackupOrder } from './request.ts';
+import type { Source } from './source.ts';
+
+/** Memory of the deduplication index. */
+const indexMemory = 96 * 1024 * 1024;
+
+export interface Pipeline {
+  readonly repo: Repository;
+  readonly order: BackupOrder;
+  readonly source: Source;
+  readonly parent: Parent;
+  readonly packs: ReadonlyMap<string, PackRef>;
+  readonly runId: string;
+  readonly emit: Emit;
+  readonly warn: (warning: Warning) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Reads the source; when it returns all packs are stored and the columns of the map lie in the spool folder. */
+export async function runPipeline(pipeline: Pipeline): Promise<BackupOutcome> {
+  const { repo, runId, emit, warn } = pipeline;
+  const spool = await repo.store.spool(runId);
+  emit({ event: 'stage', stage: 'index' });
+  const dedup = await openIndex(pipeline, join(await cacheFolder(pipeline, spool), 'dedup'));
+  try {
+    for (const id of dedup.skipped) {
+      warn({ code: 'PACK_DAMAGED', message: `pack ${id} has no readable index: it is not used for deduplication` });
+    }
+    emit({ event: 'stage', stage: 'read' });
+    return await read(pipeline, dedup, spool);
+  } finally {
+    dedup.close();
+  }
+}
+
+async function openIndex({ repo, packs }: Pipeline, cacheFile: string): Promise<DedupIndex> {
+  const { vault } = repo;
+  try {
+    return await native.openDedupIndex({ vault, packs: [...packs.values()], cacheFile, memoryLimit: indexMemory });
+  } catch (error) {
+    throw fromNative(error, cacheFile);
+  }
+}
+
+/** Where the index is kept for the next run; when there is no place for it, it lives with this run. */
+async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Promise<string> {
+  const caches = order.cacheFolder ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata');
+  const folder = join(caches, repo.config.id);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  } catch (error) {
+    warn({ code: 'CACHE_UNUSABLE', message: `no cache at ${folder}: ${reasonOf(error)}; set XDG_CACHE_HOME` });
+    return spool;
+  }
+}
+
+async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promise<BackupOutcome> {
+  const { repo, order, source, parent, runId, emit, signal } = pipeline;
+  let storeFailure: unknown;
+  const storing = new Set<Promise<void>>();
+  try {
+    const run = native.startBackup({
+      vault: repo.vault,
+      source: source.input,
+      kind: source.kind,
+      size: source.size ?? 0,
+      blockSize: repo.config.blockSize,
+      parent: parent.layers,
+      missingPacks: parent.missingPacks,
+      dedup,
+      spool,
+      runId,
+      packSize: repo.config.packSize,
+      level: order.level,
+      threads: 0,
+      rateLimit: order.rateLimit,
+      extents: null,
+      onPack: ({ seq, id, path }) => {
+        const stored = repo.store.adopt(packName(id), path).then(
+          () => run.packStored(seq),
+          (error: unknown) => {
+            storeFailure ??= error;
+            run.packFailed(seq);
+          },
+        );
+        storing.add(stored);
+      },
+    });
+    const outcome = await watch(run, signal, (at) => {
+      // The last block is read as if it were whole.
+      const position = Math.min(at.position, source.size ?? at.position);
+      emit({ event: 'progress', total: source.size, ...at, position });
+    });
+    if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
+    return outcome;
+  } catch (error) {
+    throw storeFailure ?? fromNative(error, source.path);
+  } finally {
+    await Promise.all(storing);
+  }
+}

@@ -1,0 +1,87 @@
+/** What a backup is asked for, with everything filled in that was left open. */
+import { hostname } from 'node:os';
+import { fail } from '../errors.ts';
+import { diskName } from '../repository/manifest.ts';
+import { defaultDiskName } from './source.ts';
+
+export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const;
+
+export type PointType = (typeof pointTypes)[number];
+
+export interface BackupRequest {
+  /** A block device, an image file, a named pipe, or `-` for standard input. */
+  readonly source: string;
+  /** Default: the host's name. */
+  readonly machine?: string | undefined;
+  /** Default: the base name of the source. */
+  readonly disk?: string | undefined;
+  readonly full?: boolean | undefined;
+  /** `auto` (default), `required`, `off`, or the name of a provider. */
+  readonly snapshot?: string | undefined;
+  /** `auto` (default), `off`, or the name of a tracker. */
+  readonly tracker?: string | undefined;
+  /** Whether to leave out what a file system does not use; none is read yet, so everything is backed up. */
+  readonly allocationMap?: boolean | undefined;
+  readonly type?: PointType | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly note?: string | undefined;
+  /** Bytes a second; 0 (default) = no limit. */
+  readonly rateLimit?: number | undefined;
+  /** zstd level, 1 (default) … 19. */
+  readonly level?: number | undefined;
+  readonly dryRun?: boolean | undefined;
+  /** Folder of the deduplication cache; default: under XDG_CACHE_HOME or ~/.cache. */
+  readonly cacheFolder?: string | undefined;
+}
+
+/** A request with nothing left open. */
+export interface BackupOrder {
+  readonly source: string;
+  readonly machine: string;
+  readonly disk: string;
+  readonly full: boolean;
+  readonly snapshot: string;
+  readonly tracker: string;
+  readonly type: PointType;
+  readonly tags: readonly string[];
+  readonly note: string;
+  readonly rateLimit: number;
+  readonly level: number;
+  readonly dryRun: boolean;
+  readonly cacheFolder: string | undefined;
+}
+
+/** Fills in the defaults, and refuses what makes no sense. */
+export function orderOf(request: BackupRequest): BackupOrder {
+  const order: BackupOrder = {
+    source: request.source,
+    machine: request.machine ?? hostname(),
+    disk: request.disk ?? defaultDiskName(request.source),
+    full: request.full ?? false,
+    snapshot: request.snapshot ?? 'auto',
+    tracker: request.tracker ?? 'auto',
+    type: request.type ?? 'manual',
+    tags: [...new Set(request.tags ?? [])],
+    note: request.note ?? '',
+    rateLimit: request.rateLimit ?? 0,
+    level: request.level ?? 1,
+    dryRun: request.dryRun ?? false,
+    cacheFolder: request.cacheFolder,
+  };
+  const refuse = (problem: string) => fail('USAGE', { problem });
+  if (request.source === '') throw refuse('the source is empty');
+  if (!isName(order.machine)) throw refuse(`${order.machine} cannot be the name of a machine; give one with --machine`);
+  if (!isName(order.disk)) throw refuse(`${order.disk} cannot be the name of a disk; give one with --disk`);
+  if (!pointTypes.includes(order.type)) throw refuse(`${order.type} is no type of point: ${pointTypes.join(', ')}`);
+  if (order.tags.includes('')) throw refuse('a tag is empty');
+  if (!Number.isSafeInteger(order.rateLimit) || order.rateLimit < 0)
+    throw refuse(`${order.rateLimit} is no rate limit`);
+  if (!Number.isInteger(order.level) || order.level < 1 || order.level > 19) {
+    throw refuse(`${order.level} is no compression level from 1 to 19`);
+  }
+  return order;
+}
+
+function isName(name: string): boolean {
+  return diskName.safeParse(name).success;
+}

@@ -1,0 +1,30 @@
+/**
+ * Trackers tell which extents of a source changed since a point, so that the others need not be read. The policy
+ * of a disk is `off`, `auto` (one if it can be had), or the name of a tracker.
+ */
+import { fail } from '../../errors.ts';
+import type { Manifest } from '../../repository/manifest.ts';
+import type { Source } from '../source.ts';
+
+/** What changed, as [offset, length] pairs, or why the tracker cannot say: then everything is read. */
+export type Changes = { readonly extents: readonly (readonly [number, number])[] } | { readonly unknown: string };
+
+export interface Tracker {
+  readonly name: string;
+  /** Whether it watches this source. */
+  detect(source: Source): Promise<boolean>;
+  since(source: Source, point: Manifest): Promise<Changes>;
+}
+
+/** In the order of preference. None yet. */
+const trackers: readonly Tracker[] = [];
+
+/** The tracker that the policy asks for; null when everything is to be read. */
+export async function chooseTracker(policy: string, source: Source): Promise<Tracker | null> {
+  if (policy === 'off') return null;
+  for (const tracker of trackers) {
+    if ((policy === 'auto' || policy === tracker.name) && (await tracker.detect(source))) return tracker;
+  }
+  if (policy === 'auto') return null;
+  throw fail('NOT_SUPPORTED', { feature: `the tracker ${policy}`, instead: 'use --tracker off: everything is read' });
+}
