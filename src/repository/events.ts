@@ -36,7 +36,7 @@ export type StrataEvent =
       readonly event: 'progress';
       readonly position: number;
       readonly total: number | null;
-      readonly bytesRead: number;
+      readonly bytesRead?: number;
       readonly bytesNew?: number;
       readonly bytesStored?: number;
       readonly bytesWritten?: number;
