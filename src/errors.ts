@@ -5,7 +5,8 @@
  * from the parameters, and the compiler checks that all of them are given. An error is made by `fail()` and
  * thrown by the caller: `throw fail('SOURCE_MISSING', { path })`.
  */
-import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
+import { getSystemErrorMessage } from 'node:util';
 
 interface ErrorKind {
   readonly message: string;
@@ -452,20 +453,8 @@ export function isStrataError(error: unknown, ...codes: readonly ErrorCode[]): e
  */
 export function fromSystem(error: unknown, what: string): StrataError {
   if (error instanceof StrataError) return error;
-  const { code } = error as NodeJS.ErrnoException;
-  const options = { cause: error };
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return fail('NO_SPACE', { what }, options);
-    case 'EROFS':
-      return fail('READ_ONLY', { what }, options);
-    case 'EACCES':
-    case 'EPERM':
-      return fail('PERMISSION', { what }, options);
-    default:
-      return fail('IO', { what, reason: reasonOf(error) }, options);
-  }
+  const { errno } = error as NodeJS.ErrnoException;
+  return ofErrno(Math.abs(errno ?? 0), what, error) ?? fail('IO', { what, reason: reasonOf(error) }, { cause: error });
 }
 
 /**
@@ -474,18 +463,30 @@ export function fromSystem(error: unknown, what: string): StrataError {
  */
 export function fromNative(error: unknown, path: string): StrataError {
   if (error instanceof StrataError) return error;
-  const native = error as { code?: unknown; errno?: unknown; path?: unknown };
-  const at = typeof native.path === 'string' && native.path !== '' ? native.path : path;
-  const name = typeof native.errno === 'number' && native.errno > 0 ? getSystemErrorName(-native.errno) : undefined;
-  const options = { cause: error };
-  if (native.code === 'CANCELLED') return fail('INTERRUPTED', { action: `work on ${at}` }, options);
-  if (native.code === 'SPOOL_WRITE' || native.code === 'TARGET_WRITE') {
-    if (name === 'ENOSPC' || name === 'EDQUOT') return fail('NO_SPACE', { what: `cannot write ${at}` }, options);
-    if (name === 'EROFS') return fail('READ_ONLY', { what: `cannot write ${at}` }, options);
-  }
+  const native = error as { code?: unknown; errno?: number; path?: string };
+  const at = native.path || path;
+  if (native.code === 'CANCELLED') return fail('INTERRUPTED', { action: `work on ${at}` }, { cause: error });
+  const writing = native.code === 'SPOOL_WRITE' || native.code === 'TARGET_WRITE';
+  const known = writing ? ofErrno(native.errno ?? 0, `cannot write ${at}`, error) : null;
+  if (known !== null) return known;
   const code = typeof native.code === 'string' && native.code in errorTable ? (native.code as ErrorCode) : 'IO';
-  const reason = reasonOf(error);
-  return new StrataError(code, { path: at, what: at, reason }, error);
+  return new StrataError(code, { path: at, what: at, reason: reasonOf(error) }, error);
+}
+
+/** The failures of a system call that users meet and can do something about. */
+function ofErrno(errno: number, what: string, cause: unknown): StrataError | null {
+  switch (errno) {
+    case constants.errno.ENOSPC:
+    case constants.errno.EDQUOT:
+      return fail('NO_SPACE', { what }, { cause });
+    case constants.errno.EROFS:
+      return fail('READ_ONLY', { what }, { cause });
+    case constants.errno.EACCES:
+    case constants.errno.EPERM:
+      return fail('PERMISSION', { what }, { cause });
+    default:
+      return null;
+  }
 }
 
 /** The one-line text of anything thrown; of a system error the system's own words. */

@@ -8,7 +8,7 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/);
 /** Names become folders of the mount tree. */
 export const diskName = z
   .string()
-  .regex(/^(?!\.{1,2}$)[^/\\@\p{Cc}\p{Zl}\p{Zp}\p{Cs}]+$/u)
+  .regex(/^(?!\.{1,2}$)[^/\\\p{Cc}\p{Zl}\p{Zp}\p{Cs}]+$/u)
   .refine((name) => Buffer.byteLength(name) <= 255);
 
 const column = z.object({

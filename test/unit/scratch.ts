@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Repository } from '../../src/repository/repository.ts';
+
+/** A folder of its own for the running test, removed at its end. */
+export async function scratchFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'strata-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A new repository for the running test; without a passphrase it is not encrypted. */
+export async function scratchRepository(passphrase?: string): Promise<Repository> {
+  const location = join(await scratchFolder(), 'repo');
+  const repo = await Repository.create(location, {
+    blockSize: 65536,
+    encryption: passphrase !== undefined,
+    passphrase,
+  });
+  onTestFinished(() => repo.close());
+  return repo;
+}
+
+/** A signal that never comes. */
+export function quiet(): AbortSignal {
+  return new AbortController().signal;
+}
