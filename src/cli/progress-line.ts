@@ -13,14 +13,14 @@ export interface ProgressState {
 
 const barWidth = 20;
 
-/** `backup  42 %  1.2 GiB of 2.9 GiB  310.5 MiB/s  5.6s left`, without what is not known. */
+/** `backup   42 %  1.2 GiB of 2.9 GiB  310.5 MiB/s  5.6s left`, without what is not known. */
 export function progressText(state: ProgressState): string {
   const parts = [state.label];
   const rate = state.seconds > 0 ? state.done / state.seconds : 0;
   if (state.total === undefined) {
     parts.push(formatSize(state.done));
   } else {
-    parts.push(`${percentage(state)} %`, `${formatSize(state.done)} of ${formatSize(state.total)}`);
+    parts.push(`${String(percentage(state)).padStart(3)} %`, `${formatSize(state.done)} of ${formatSize(state.total)}`);
   }
   if (rate > 0) {
     parts.push(`${formatSize(rate)}/s`);

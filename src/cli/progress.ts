@@ -41,7 +41,7 @@ export class Progress {
     this.#shown = now;
     const state = { label, done, total, seconds: (now - this.#started) / 1000 };
     if (terminal) {
-      this.#output.write(clearLine + progressLine(state, this.#output.columns ?? 80));
+      this.#output.write(clearLine + progressLine(state, this.#output.columns || 80));
       this.#drawn = true;
     } else {
       this.#output.write(`${progressText(state)}\n`);

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { fail } from '../errors.ts';
 import type { RepositoryAccess } from '../jobs/access.ts';
 import type { Job, JobEvent } from '../jobs/job.ts';
+import type { StrataEvent } from '../repository/events.ts';
 import { complain, printDocument, printEvent, printResult } from './output.ts';
 import { openingPassphrase } from './passphrase.ts';
 import { Progress } from './progress.ts';
@@ -83,6 +84,11 @@ export class Session {
     complain('warning', message);
   }
 
+  /** Hears what a query has to say beside its result. */
+  readonly listen = (event: StrataEvent): void => {
+    if (event.event === 'warning') this.warn(event.message);
+  };
+
   /** What a long action needs. From here on a first Ctrl-C ends it cleanly, a second one at once. */
   job(): Job {
     for (const signal of stopSignals) process.on(signal, this.#stop);
@@ -103,7 +109,7 @@ export class Session {
     if (this.json) printEvent(event);
     if (event.event !== 'progress' && this.#log) {
       this.#progress?.clear();
-      this.#log.debug(event);
+      this.#log.debug({ event }, event.event);
     }
     switch (event.event) {
       case 'started':
@@ -137,6 +143,6 @@ export class Session {
 }
 
 async function openLog(): Promise<Logger> {
-  const { destination, pino } = await import('pino');
-  return pino({ level: 'debug', base: null }, destination({ fd: 2, sync: true }));
+  const { destination, pino, stdTimeFunctions } = await import('pino');
+  return pino({ level: 'debug', base: null, timestamp: stdTimeFunctions.isoTime }, destination({ fd: 2, sync: true }));
 }

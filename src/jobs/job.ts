@@ -37,7 +37,9 @@ export async function runJob<Result extends object>(
 ): Promise<Result> {
   job.signal.throwIfAborted();
   const result = await action((event) => job.report({ ...stamp(event.event), ...event }), job.signal);
-  job.report({ ...stamp('result'), ...result });
+  const end = stamp('result');
+  // A point has a time of its own; that of an event is when it happened.
+  job.report({ ...end, ...result, time: end.time });
   return result;
 }
 

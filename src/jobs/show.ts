@@ -1,6 +1,7 @@
 import { fromNative } from '../errors.ts';
 import { native } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
+import type { Emit } from '../repository/events.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { selectPoint } from '../repository/select.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
@@ -28,10 +29,10 @@ export type ShownPoint = Manifest & {
   readonly statistics: PointStatistics;
 };
 
-/** All of one point. */
-export function showJob(access: RepositoryAccess, spec: string): Promise<ShownPoint> {
+/** All of one point; `emit` hears of warnings. */
+export function showJob(access: RepositoryAccess, spec: string, emit: Emit): Promise<ShownPoint> {
   return withRepository(access, async (repo) => {
-    const point = await selectPoint(repo, spec);
+    const point = await selectPoint(repo, spec, emit);
     const { manifest } = point;
     const { manifests, layers } = await chainOf(repo, manifest);
     const { blockSize, size } = manifest;

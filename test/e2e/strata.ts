@@ -38,26 +38,29 @@ export interface Bench {
   events(words: readonly string[], settings?: Settings & { code?: number }): Promise<Json[]>;
   /** Starts `strata` with an open standard input. */
   start(words: readonly string[], settings?: Settings): Running;
+  /** Starts `strata` on a terminal 100 columns wide; what it prints and what it says come together. */
+  onTerminal(words: readonly string[], settings?: Settings): Running;
 }
 
 /** Makes the folder of a test file. */
 export async function openBench(): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'strata-e2e-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));
+  const program = join(checkout, 'strata');
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    STRATA_PASSWORD: passphrase,
+    ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
+  };
 
   const start = (words: readonly string[], { env = {} }: Settings = {}) =>
-    new Running(
-      spawn(join(checkout, 'strata'), words, {
-        cwd: folder,
-        env: {
-          PATH: process.env.PATH,
-          HOME: folder,
-          STRATA_PASSWORD: passphrase,
-          ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
-          ...env,
-        },
-      }),
-    );
+    new Running(spawn(program, words, { cwd: folder, env: { ...environment, ...env } }));
+  const onTerminal = (words: readonly string[], { env = {} }: Settings = {}) => {
+    const line = [program, ...words].map((word) => `'${word}'`).join(' ');
+    const options = { cwd: folder, env: { ...environment, TERM: 'xterm', ...env } };
+    return new Running(spawn('script', ['-qec', `stty cols 100; ${line}`, '/dev/null'], options));
+  };
   const strata = async (words: readonly string[], settings: Settings = {}) => {
     const running = start(words, settings);
     running.end(settings.input);
@@ -75,6 +78,7 @@ export async function openBench(): Promise<Bench> {
     document: async (words, settings = {}) => JSON.parse(await successful(words, settings)),
     events: async (words, settings = {}) => parseLines(await successful(words, settings)),
     start,
+    onTerminal,
   };
 }
 
@@ -82,6 +86,8 @@ export async function openBench(): Promise<Bench> {
 export class Running {
   readonly outcome: Promise<Outcome>;
   readonly #child: ChildProcessWithoutNullStreams;
+  /** Settles when there is more output, or no more to come. */
+  #news = Promise.withResolvers<void>();
   #stdout = '';
   #stderr = '';
 
@@ -91,7 +97,9 @@ export class Running {
     child.stdin.on('error', () => undefined);
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       this.#stdout += chunk;
+      this.#tell();
     });
+    child.stdout.on('close', () => this.#tell());
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       this.#stderr += chunk;
     });
@@ -99,7 +107,7 @@ export class Running {
   }
 
   /** Puts something on its standard input. */
-  write(input: Uint8Array): void {
+  write(input: string | Uint8Array): void {
     this.#child.stdin.write(input);
   }
 
@@ -108,19 +116,37 @@ export class Running {
     this.#child.stdin.end(input);
   }
 
+  /** Goes away like the `head` of `strata points | head`. */
+  closeOutput(): void {
+    this.#child.stdout.destroy();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
 
   /** Waits for the first event that passes; fails when it ends without. */
-  async event(wanted: (event: Json) => boolean): Promise<Json> {
+  event(wanted: (event: Json) => boolean): Promise<Json> {
+    return this.#find((stdout) => parseLines(stdout.slice(0, stdout.lastIndexOf('\n') + 1)).find(wanted));
+  }
+
+  /** Waits until it has printed a text; fails when it ends without. */
+  async printed(text: string): Promise<void> {
+    await this.#find((stdout) => stdout.includes(text) || undefined);
+  }
+
+  async #find<Found>(look: (stdout: string) => Found | undefined): Promise<Found> {
     for (;;) {
-      const whole = this.#stdout.slice(0, this.#stdout.lastIndexOf('\n') + 1);
-      const event = parseLines(whole).find(wanted);
-      if (event !== undefined) return event;
-      if (this.#child.stdout.readableEnded) throw new Error(`strata ended too early: ${(await this.outcome).stderr}`);
-      await Promise.race([once(this.#child.stdout, 'data'), once(this.#child.stdout, 'end')]);
+      const found = look(this.#stdout);
+      if (found !== undefined) return found;
+      if (this.#child.stdout.closed) throw new Error(`ended too early: ${this.#stdout}${this.#stderr}`);
+      await this.#news.promise;
     }
+  }
+
+  #tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
   }
 }
 

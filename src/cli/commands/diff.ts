@@ -20,7 +20,7 @@ Examples:
     );
   perform<object, [string, string]>(command, async (session, _options, a, b) => {
     const { diffJob } = await import('../../jobs/diff.ts');
-    const result = await diffJob(session.access(), a, b);
+    const result = await diffJob(session.access(), a, b, session.listen);
     session.answer(result, () => [
       ...table(
         [

@@ -20,7 +20,7 @@ Examples:
     );
   perform<object, [string]>(command, async (session, _options, spec) => {
     const { showJob } = await import('../../jobs/show.ts');
-    const point = await showJob(session.access(), spec);
+    const point = await showJob(session.access(), spec, session.listen);
     session.answer(point, () => describe(point));
     return exitCodes.done;
   });

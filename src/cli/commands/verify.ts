@@ -45,7 +45,7 @@ function describe(result: VerifyResult): string[] {
   const { points, damaged, blocksChecked, bytesRead, seconds } = result;
   return [
     ...points.flatMap(describePoint),
-    `${points.length} points, ${damaged} damaged; ${blocksChecked} blocks and ${formatSize(bytesRead)} checked in ${formatDuration(seconds)}`,
+    `damaged points: ${damaged} of ${points.length}; ${blocksChecked} blocks checked, ${formatSize(bytesRead)} read in ${formatDuration(seconds)}`,
   ];
 }
 

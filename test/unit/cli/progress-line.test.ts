@@ -7,7 +7,7 @@ const gib = 1024 ** 3;
 describe('progressText', () => {
   it('tells percentage, bytes, rate and time left', () => {
     expect(progressText({ label: 'backup', done: gib, total: 4 * gib, seconds: 2 })).toBe(
-      'backup  25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
+      'backup   25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
     );
   });
 
@@ -18,11 +18,11 @@ describe('progressText', () => {
   });
 
   it('tells no rate before anything is done', () => {
-    expect(progressText({ label: 'verify', done: 0, total: gib, seconds: 0 })).toBe('verify  0 %  0 B of 1.0 GiB');
+    expect(progressText({ label: 'verify', done: 0, total: gib, seconds: 0 })).toBe('verify    0 %  0 B of 1.0 GiB');
   });
 
   it('does not say 100 % before the end', () => {
-    expect(progressText({ label: 'verify', done: 999_999, total: 1_000_000, seconds: 0 })).toContain('  99 %');
+    expect(progressText({ label: 'verify', done: 999_999, total: 1_000_000, seconds: 0 })).toContain('   99 %');
   });
 
   it('takes empty work as done', () => {
@@ -33,13 +33,13 @@ describe('progressText', () => {
 describe('progressLine', () => {
   it('draws a bar where there is room', () => {
     expect(progressLine({ label: 'backup', done: gib, total: 4 * gib, seconds: 2 }, 100)).toBe(
-      'backup  [#####---------------]  25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
+      'backup  [#####---------------]   25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
     );
   });
 
   it('leaves the bar away where there is none', () => {
     expect(progressLine({ label: 'backup', done: gib, total: 4 * gib, seconds: 2 }, 60)).toBe(
-      'backup  25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
+      'backup   25 %  1.0 GiB of 4.0 GiB  512.0 MiB/s  6.0s left',
     );
   });
 

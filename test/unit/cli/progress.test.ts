@@ -22,7 +22,7 @@ it('redraws one line of a terminal at most ten times a second', () => {
   expect(written).toHaveLength(10);
   expect(written.every((text) => text.startsWith(clear) && !text.includes('\n'))).toBe(true);
   expect(written[5]).toBe(
-    `${clear}backup  [##########----------]  50 %  50.0 MiB of 100.0 MiB  100.0 MiB/s  500ms left`,
+    `${clear}backup  [##########----------]   50 %  50.0 MiB of 100.0 MiB  100.0 MiB/s  500ms left`,
   );
 });
 
@@ -30,7 +30,7 @@ it('cuts the line to the width of the terminal', () => {
   const { written, clock, progress } = stage({ isTTY: true, columns: 30 });
   clock.milliseconds += 1000;
   progress.update('backup', mib, 100 * mib);
-  expect(written).toEqual([`${clear}backup  1 %  1.0 MiB of 100.0`]);
+  expect(written).toEqual([`${clear}backup    1 %  1.0 MiB of 100`]);
 });
 
 it('clears the line once, and draws it again after that', () => {
@@ -40,7 +40,7 @@ it('clears the line once, and draws it again after that', () => {
   progress.clear();
   progress.clear();
   progress.update('verify', 0, mib);
-  const line = `${clear}verify  [--------------------]  0 %  0 B of 1.0 MiB`;
+  const line = `${clear}verify  [--------------------]    0 %  0 B of 1.0 MiB`;
   expect(written).toEqual([line, clear, line]);
 });
 
