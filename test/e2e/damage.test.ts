@@ -66,7 +66,10 @@ test('a damaged manifest is named beside the points that are whole', async () =>
   await damaged(`points/${backup.point}`, (path) => flipByte(path, 100));
   const { code, stdout, stderr } = await bench.strata(['points', '--json', '--repo', bad]);
   expect({ code, ids: JSON.parse(stdout).map(({ id }: Json) => id) }).toEqual({ code: 3, ids: [backup.first] });
-  expect(stderr).toMatch(new RegExp(`^strata: warning: .*${backup.point}.*\n$`));
+  const warning = expect.stringMatching(new RegExp(`^strata: warning: .*${backup.point}.*\n$`));
+  expect(stderr).toEqual(warning);
+  const latest = await bench.strata(['show', 'm/disk.img@latest', '--json', '--repo', bad]);
+  expect(latest).toEqual({ code: 3, stdout: expect.stringContaining(backup.first), stderr: warning });
 });
 
 test('a damaged pack that the newest point does not use leaves that point whole', async () => {

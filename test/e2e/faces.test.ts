@@ -1,9 +1,9 @@
 /** What a person sees on a terminal, what a script reads, and what neither is told. */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mib } from './images.ts';
-import { type Json, openBench } from './strata.ts';
+import { type Json, openBench, treeDigest } from './strata.ts';
 
 const bench = await openBench();
 const env = { STRATA_REPO: bench.path('repo') };
@@ -45,6 +45,21 @@ describe('a script', () => {
     const after = await bench.strata(['points', '--limit', '1', '--repo', bench.path('repo'), '--json']);
     expect(before).toEqual(after);
     expect(JSON.parse(before.stdout)).toHaveLength(1);
+  });
+
+  test('may try everything dry, and nothing is written', async () => {
+    const { point } = (await bench.events(['backup', disk, '--machine', 'dry'], { env })).at(-1);
+    const before = await treeDigest(bench.path('repo'));
+    const tried = [
+      await bench.document(['init', '--repo', bench.path('new'), '--dry-run']),
+      await bench.document(['forget', point, '--dry-run'], { env }),
+      (await bench.events(['backup', disk, '--machine', 'dry', '--dry-run'], { env })).at(-1),
+      (await bench.events(['restore', point, '--to', bench.path('new'), '--dry-run'], { env })).at(-1),
+    ];
+    for (const result of tried) expect(result.dryRun).toBe(true);
+    expect(tried[2]).toMatchObject({ point: null, kind: 'incremental', parent: point, size: 4 * mib });
+    expect(await treeDigest(bench.path('repo'))).toBe(before);
+    await expect(stat(bench.path('new'))).rejects.toThrow('ENOENT');
   });
 
   test('reads of this machine what doctor finds', async () => {

@@ -26,7 +26,15 @@ export function addKey(program: Command): void {
   const key = program
     .command('key')
     .summary('passphrases of the repository')
-    .description('Any one of its passphrases opens the repository. Changing them rewrites nothing that is stored.');
+    .description('Any one of its passphrases opens the repository. Changing them rewrites nothing that is stored.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ strata key add --label office --new-password-file office.pass
+  $ strata key list
+  $ strata key remove 9845`,
+    );
   addList(key);
   addAdd(key);
   addRemove(key);
