@@ -1,7 +1,7 @@
 /** A backup that can be broken at every step, and what must hold afterwards. */
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { type Bench, openBench, type Outcome } from '../e2e/strata.ts';
+import { type Bench, type Outcome, openBench } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { openEngine } from '../model/engine.ts';
 

@@ -24,6 +24,8 @@ export class LocalStore implements ObjectStore {
   async put(name: string, content: Uint8Array): Promise<void> {
     const temporary = this.localPath(`tmp/put-${randomBytes(8).toString('hex')}`);
     try {
+      // A repository that was copied may have lost its empty folders.
+      await this.#ensureFolder(dirname(temporary));
       await writeDurably(temporary, content);
       await this.#publish(temporary, name);
     } catch (error) {
