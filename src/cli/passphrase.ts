@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { fail, reasonOf } from '../errors.ts';
 
-/** The passphrase that opens the repository. */
-export async function openingPassphrase(file: string | undefined): Promise<string> {
+/** The passphrase that opens the repository; `signal` takes the question back. */
+export async function openingPassphrase(file: string | undefined, signal?: AbortSignal): Promise<string> {
   const given = await readGiven(file, '--password-file', 'STRATA_PASSWORD');
   if (given !== undefined) return given;
   if (!canAsk()) throw fail('PASSPHRASE_NEEDED', {});
-  return ask('Passphrase of the repository');
+  return ask('Passphrase of the repository', signal);
 }
 
 /** The first passphrase of a new repository: from where later ones come too, but asked for twice. */
@@ -57,12 +57,12 @@ async function askTwice(message: string): Promise<string> {
   throw fail('USAGE', { problem: 'the two passphrases are not the same' });
 }
 
-async function ask(message: string): Promise<string> {
+async function ask(message: string, signal?: AbortSignal): Promise<string> {
   const { password } = await import('@inquirer/prompts');
   try {
-    return await password({ message, mask: false }, { output: process.stderr });
+    return await password({ message, mask: false }, { output: process.stderr, ...(signal && { signal }) });
   } catch (error) {
-    if ((error as Error).name !== 'ExitPromptError') throw error;
+    if (!['ExitPromptError', 'AbortPromptError'].includes((error as Error).name)) throw error;
     throw fail('INTERRUPTED', { action: 'asking for the passphrase' }, { cause: error });
   }
 }

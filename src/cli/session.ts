@@ -58,7 +58,7 @@ export class Session {
     const location = this.#location;
     if (location === undefined) throw fail('USAGE', { problem: 'no repository was named; use --repo or STRATA_REPO' });
     this.#log?.debug({ location }, 'repository');
-    return { location, passphrase: () => openingPassphrase(this.#passwordFile) };
+    return { location, passphrase: () => openingPassphrase(this.#passwordFile, this.#interrupt.signal) };
   }
 
   /** Whether the line or the environment names a repository. */
@@ -103,6 +103,7 @@ export class Session {
   readonly #stop = (): void => {
     if (this.#interrupt.signal.aborted) process.exit(130);
     this.#interrupt.abort(fail('INTERRUPTED', { action: this.#name }));
+    this.#tell('stopping; once more stops at once');
   };
 
   readonly #report = (event: JobEvent): void => {

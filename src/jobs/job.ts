@@ -55,7 +55,7 @@ export function describeFailure(error: unknown): Failure {
   }
   return {
     code: 'UNEXPECTED',
-    message: `unexpected: ${reasonOf(error)}`,
+    message: `unexpected: ${reasonOf(error).split('\n', 1)[0]}`,
     hint: 'this is a defect of Strata: please report it with what --verbose prints',
     exitCode: 1,
   };

@@ -1,5 +1,5 @@
 /** Passphrases: any one opens the repository, what is stored stays as it is, and none is ever shown. */
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Json, openBench, passphrase } from './strata.ts';
 
@@ -12,6 +12,15 @@ async function opens(given: string): Promise<boolean> {
   const { code } = await bench.strata(['points', '--repo', repo], { env: { STRATA_PASSWORD: given } });
   expect([0, 12]).toContain(code);
   return code === 0;
+}
+
+/** The process whose command line ends with these words; what runs on the terminal is no child of ours. */
+async function pidOf(...words: string[]): Promise<number> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''); // it may just have ended
+    if (line.endsWith(`\0${words.join('\0')}\0`)) return Number(pid);
+  }
+  throw new Error(`nothing runs ${words.join(' ')}`);
 }
 
 beforeAll(async () => {
@@ -100,6 +109,13 @@ describe('on a terminal', () => {
     const asked = bench.onTerminal(['points', '--repo', repo], { env });
     await asked.printed('Passphrase of the repository');
     asked.write('\u0003');
+    expect(await asked.outcome).toMatchObject({ code: 130, stdout: expect.stringContaining('was interrupted') });
+  });
+
+  test('a long action that is stopped takes its question back', async () => {
+    const asked = bench.onTerminal(['verify', '--all', '--repo', repo], { env });
+    await asked.printed('Passphrase of the repository');
+    process.kill(await pidOf('verify', '--all', '--repo', repo), 'SIGTERM');
     expect(await asked.outcome).toMatchObject({ code: 130, stdout: expect.stringContaining('was interrupted') });
   });
 });

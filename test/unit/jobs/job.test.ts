@@ -68,8 +68,8 @@ describe('what is told of a failure', () => {
     });
   });
 
-  it('is honest about a defect', () => {
-    expect(describeFailure(new TypeError('x is not a function'))).toEqual({
+  it('is honest about a defect, on one line', () => {
+    expect(describeFailure(new TypeError('x is not a function\nbut it should be'))).toEqual({
       code: 'UNEXPECTED',
       message: 'unexpected: x is not a function',
       hint: 'this is a defect of Strata: please report it with what --verbose prints',
