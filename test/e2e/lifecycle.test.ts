@@ -9,12 +9,14 @@ import { type Json, openBench } from './strata.ts';
 const bench = await openBench();
 const image = bench.path('disk.img');
 const env = { STRATA_REPO: bench.path('repo') };
+/** Unencrypted, so that nothing waits for a key to be derived. */
+const plain = { STRATA_REPO: bench.path('plain') };
 const first = { image: bench.path('first.img'), backup: {} as Json };
 const second = { image: bench.path('second.img'), backup: {} as Json };
 
 /** The result event of a long action. */
-async function result(words: readonly string[]): Promise<Json> {
-  return (await bench.events(words, { env })).at(-1);
+async function result(words: readonly string[], place = env): Promise<Json> {
+  return (await bench.events(words, { env: place })).at(-1);
 }
 
 async function expectSame(path: string, other: string): Promise<void> {
@@ -24,6 +26,7 @@ async function expectSame(path: string, other: string): Promise<void> {
 beforeAll(async () => {
   await makeImage(image, 32);
   await bench.document(['init'], { env });
+  await bench.document(['init', '--no-encryption'], { env: plain });
   first.backup = await result(['backup', image, '--machine', 'web1', '--tag', 'nightly', '--note', 'the first']);
   await copyFile(image, first.image);
   await addFile(image, 'added', randomBytes(mib));
@@ -71,8 +74,8 @@ describe('backup', () => {
       const file = await open(disk, 'r+');
       await file.write(randomBytes(4096), 0, 4096, 2 * mib);
       await file.close();
-      const { point } = await result(['backup', disk]);
-      await result(['restore', point, '--to', bench.path(`elastic-${point}`)]);
+      const { point } = await result(['backup', disk], plain);
+      await result(['restore', point, '--to', bench.path(`elastic-${point}`)], plain);
       await expectSame(bench.path(`elastic-${point}`), disk);
     }
   });
@@ -217,14 +220,14 @@ test('forget drops a point, and what stands on it stays readable', async () => {
   const ids: string[] = [];
   for (const content of ['one', 'two']) {
     await writeFile(disk, content);
-    ids.push((await result(['backup', disk, '--disk', 'f'])).point);
+    ids.push((await result(['backup', disk, '--disk', 'f'], plain)).point);
   }
-  const dry = await bench.document(['forget', ids[0] ?? '', '--dry-run'], { env });
+  const dry = await bench.document(['forget', ids[0] ?? '', '--dry-run'], { env: plain });
   expect(dry).toMatchObject({ dryRun: true, forgotten: [ids[0]], neededByOthers: [ids[0]] });
-  expect(await bench.document(['points', '--disk', 'f'], { env })).toHaveLength(2);
-  await bench.document(['forget', ids[0] ?? ''], { env });
-  const listed = await bench.document(['points', '--disk', 'f'], { env });
+  expect(await bench.document(['points', '--disk', 'f'], { env: plain })).toHaveLength(2);
+  await bench.document(['forget', ids[0] ?? ''], { env: plain });
+  const listed = await bench.document(['points', '--disk', 'f'], { env: plain });
   expect(listed.map(({ id }: Json) => id)).toEqual([ids[1]]);
-  await result(['restore', ids[1] ?? '', '--to', bench.path('two')]);
+  await result(['restore', ids[1] ?? '', '--to', bench.path('two')], plain);
   expect(await readFile(bench.path('two'), 'utf8')).toBe('two');
 });
