@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cmath>
 #include <queue>
@@ -37,7 +38,8 @@ uint64_t prefix_of(const Digest& digest) {
 // Sorted entries in a file from `start` on, with their fence. Deleted with the object when it is a spill.
 class DedupIndex::SortedFile {
  public:
-  SortedFile(const std::string& path, uint64_t start, uint64_t count) : fd_(open_file(path, O_RDONLY, "IO")), path_(path), start_(start), count_(count) {}
+  // Takes the open file: another run may put another one under the same name at any time.
+  SortedFile(Fd fd, const std::string& path, uint64_t start, uint64_t count) : fd_(std::move(fd)), path_(path), start_(start), count_(count) {}
 
   // All entries in order; throws at one that is damaged.
   class Cursor {
@@ -109,7 +111,7 @@ DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile>
   const uint64_t wanted = std::max<uint64_t>((entries_ + (1 << 20)) * kBitsPerEntry, kLeastFilter);
   const uint64_t bits = std::min<uint64_t>(wanted, std::max<uint64_t>(memory * 8, kLeastFilter));
   filter_.assign(bits / 64, 0);
-  for (const auto& file : files_)
+  for (const auto& file : *files_)
     for (SortedFile::Cursor it(*file); it.next();) note(it.entry().digest);
   for (const auto& [digest, place] : fresh_) note(digest);
 }
@@ -147,18 +149,36 @@ bool DedupIndex::maybe(const Digest& digest) const {
 }
 
 std::optional<FramePlace> DedupIndex::find(const Digest& digest) const {
-  const std::shared_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!maybe(digest)) return {};
   if (const auto found = fresh_.find(digest); found != fresh_.end())
     return FramePlace{packs_[found->second.pack], found->second.offset, found->second.length};
+  const auto files = files_;
+  lock.unlock();
   Entry entry;
-  for (auto file = files_.rbegin(); file != files_.rend(); file++)
-    if ((*file)->find(digest, entry) && entry.pack < packs_.size()) return FramePlace{packs_[entry.pack], entry.offset, entry.length};
-  return {};
+  const auto holder = std::find_if(files->rbegin(), files->rend(), [&](const auto& file) { return file->find(digest, entry); });
+  if (holder == files->rend()) return {};
+  lock.lock();
+  if (entry.pack >= packs_.size()) return {};
+  return FramePlace{packs_[entry.pack], entry.offset, entry.length};
+}
+
+// A name beside the cache that no other index uses, of this process or another.
+std::string DedupIndex::temporary() const {
+  static std::atomic<uint64_t> next{0};
+  const std::string path = cache_ + "." + std::to_string(getpid()) + "." + std::to_string(next++);
+  unlink(path.c_str());  // left by a killed process that had the same number
+  return path;
+}
+
+void DedupIndex::add_file(std::shared_ptr<const SortedFile> file) {
+  auto files = std::make_shared<Files>(*files_);
+  files->push_back(std::move(file));
+  files_ = std::move(files);
 }
 
 void DedupIndex::add(const Digest& digest, const FramePlace& place) {
-  const std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   fresh_[digest] = {number_of(place.pack), place.offset, place.length};
   note(digest);
   entries_++;
@@ -184,24 +204,23 @@ void DedupIndex::spill() {
     entries.push_back(it);
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.digest < b.digest; });
-  const std::string path = cache_ + "." + std::to_string(getpid()) + "." + std::to_string(files_.size());
-  unlink(path.c_str());
+  const std::string path = temporary();
   Appender file(path, "native.index.write");
   write_entries(file, entries);
   file.finish();
-  auto sorted = std::make_unique<SortedFile>(path, 0, entries.size());
+  auto sorted = std::make_shared<SortedFile>(open_file(path, O_RDONLY, "IO"), path, 0, entries.size());
   unlink(path.c_str());  // lives as long as it is open, and a killed run leaves nothing
   sorted->fence();
-  files_.push_back(std::move(sorted));
+  add_file(std::move(sorted));
   fresh_.clear();
 }
 
 // Cache file: magic, u32 packs, u32 CRC of the pack table, u64 entries, pack table (16 bytes each), sorted entries.
 // Taken when every pack it names is still there.
 void DedupIndex::load_cache(const std::vector<PackFile>& packs) {
-  const int fd = open(cache_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  const Fd owned(fd);
+  Fd owned(open(cache_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!owned) return;
+  const int fd = owned.get();
   uint8_t head[kHead];
   struct stat facts;
   if (read_at(fd, head, sizeof head, 0) != sizeof head || memcmp(head, kMagic, 8) != 0 || fstat(fd, &facts) != 0) return;
@@ -219,14 +238,14 @@ void DedupIndex::load_cache(const std::vector<PackFile>& packs) {
     const auto found = std::lower_bound(packs.begin(), packs.end(), id, [](const PackFile& it, const PackId& key) { return it.id < key; });
     if (found == packs.end() || found->id != id) return;
   }
-  auto main = std::make_unique<SortedFile>(cache_, start, entries);
+  auto main = std::make_shared<SortedFile>(std::move(owned), cache_, start, entries);
   try {
     main->fence();
   } catch (const Error&) {
     return;  // a damaged cache is no loss: it is made anew
   }
   for (const PackId& id : table) number_of(id);
-  files_.push_back(std::move(main));
+  add_file(std::move(main));
   entries_ = entries;
 }
 
@@ -250,7 +269,7 @@ void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& pack
 template <typename Each>
 void DedupIndex::merge(Each&& each) const {
   std::vector<SortedFile::Cursor> cursors;
-  for (const auto& file : files_) cursors.emplace_back(*file);
+  for (const auto& file : *files_) cursors.emplace_back(*file);
   const auto later = [&](size_t a, size_t b) { return cursors[b].entry().digest < cursors[a].entry().digest; };
   std::priority_queue<size_t, std::vector<size_t>, decltype(later)> heap(later);
   for (size_t i = 0; i < cursors.size(); i++)
@@ -265,8 +284,7 @@ void DedupIndex::merge(Each&& each) const {
 
 void DedupIndex::save_cache() {
   spill();
-  const std::string path = cache_ + "." + std::to_string(getpid());
-  unlink(path.c_str());
+  const std::string path = temporary();
   Appender file(path, "native.index.write");
   Bytes head(kMagic, kMagic + 8);
   const View table(reinterpret_cast<const uint8_t*>(packs_.data()), packs_.size() * sizeof(PackId));
@@ -293,10 +311,10 @@ void DedupIndex::save_cache() {
   file.finish();
   memcpy(head.data() + kHead - 8, &count, sizeof count);
   write_at(open_file(path, O_WRONLY, "IO").get(), head, 0, "IO", path);
+  auto merged = std::make_shared<SortedFile>(open_file(path, O_RDONLY, "IO"), cache_, head.size(), count);
+  merged->fence();
   if (rename(path.c_str(), cache_.c_str()) != 0) throw Error("IO", "cannot rename " + path, errno, path);
-  files_.clear();
-  files_.push_back(std::make_unique<SortedFile>(cache_, head.size(), count));
-  files_.back()->fence();
+  files_ = std::make_shared<Files>(Files{std::move(merged)});
   entries_ = count;
 }
 

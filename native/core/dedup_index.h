@@ -8,7 +8,6 @@
 // indexes in the packs when anything does not fit. A damaged entry is passed over: the block is stored again, which is always right.
 #pragma once
 #include <optional>
-#include <shared_mutex>
 #include <unordered_map>
 
 #include "pack.h"
@@ -47,6 +46,8 @@ class DedupIndex {
   template <typename Each>
   void merge(Each&& each) const;
   void spill();
+  std::string temporary() const;
+  void add_file(std::shared_ptr<const SortedFile> file);
   uint32_t number_of(const PackId& id);
   void note(const Digest& digest);
   bool maybe(const Digest& digest) const;
@@ -55,7 +56,9 @@ class DedupIndex {
   std::vector<PackId> packs_;
   std::map<PackId, uint32_t> numbers_;
   std::vector<PackId> skipped_;
-  std::vector<std::unique_ptr<SortedFile>> files_;
+  // Replaced, never changed, so that a look-up reads the files of the moment without holding the lock.
+  using Files = std::vector<std::shared_ptr<const SortedFile>>;
+  std::shared_ptr<const Files> files_ = std::make_shared<Files>();
   struct DigestHash {
     size_t operator()(const Digest& it) const {
       size_t out;  // digests are random already
@@ -69,7 +72,7 @@ class DedupIndex {
   std::unordered_map<Digest, Place, DigestHash> fresh_;
   std::vector<uint64_t> filter_;
   uint64_t entries_ = 0;
-  mutable std::shared_mutex mutex_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace strata
