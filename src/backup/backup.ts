@@ -15,9 +15,9 @@ import { commitPoint } from './commit.ts';
 import { chainErrors, findParent, noParent, type Parent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
-import { chooseProvider } from './snapshots/provider.ts';
+import { checkSnapshotPolicy } from './snapshots/provider.ts';
 import { inspectSource, type Source } from './source.ts';
-import { chooseTracker } from './trackers/tracker.ts';
+import { checkTrackerPolicy } from './trackers/tracker.ts';
 
 export type { BackupRequest } from './request.ts';
 
@@ -69,9 +69,9 @@ export async function backup(
     emit({ event: 'warning', ...warning });
   };
   emit({ event: 'stage', stage: 'check' });
+  checkSnapshotPolicy(order.snapshot);
+  checkTrackerPolicy(order.tracker);
   const source = await inspectSource(repo, order.source);
-  await chooseProvider(order.snapshot, source);
-  await chooseTracker(order.tracker, source);
   warnOfLive(source, warn);
   const task: Task = { repo, order, source, emit, signal, warnings, warn, started };
   return order.dryRun ? plan(task) : attempt(task, order.full);
@@ -166,11 +166,9 @@ function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn:
 
 /** What is left in tmp/ goes. When that fails the run has succeeded or failed without it: a warning is enough. */
 async function cleanUp({ repo, warn }: Task, lease: Lease): Promise<void> {
-  try {
-    await repo.store.clearSpool(lease.id);
-    await lease.release();
-  } catch (error) {
-    warn({ code: 'CLEANUP', message: `what run ${lease.id} left could not be removed: ${reasonOf(error)}` });
+  for (const result of await Promise.allSettled([repo.store.clearSpool(lease.id), lease.release()])) {
+    if (result.status === 'fulfilled') continue;
+    warn({ code: 'CLEANUP', message: `something of run ${lease.id} is left in tmp/: ${reasonOf(result.reason)}` });
   }
 }
 

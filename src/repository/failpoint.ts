@@ -2,8 +2,9 @@
  * Faults on request, for the tests that break a run at every step it takes.
  *
  * `STRATA_FAILPOINT=NAME:N:FAULT` makes the N-th passage through the point NAME (`*` = any point of TypeScript)
- * kill the process, or fail as the system call that follows would. `STRATA_FAILPOINT_TRACE=FILE` appends the name
- * of each point passed, so that a test knows how many there are. The addon counts its own points, `native.*`.
+ * kill the process, or fail as the system call that follows would; with `N-` every passage from the N-th on.
+ * `STRATA_FAILPOINT_TRACE=FILE` appends the name of each point passed, so that a test knows how many there are.
+ * The addon counts its own points, `native.*`.
  * With neither set a point is an empty function.
  */
 import { appendFileSync } from 'node:fs';
@@ -25,14 +26,21 @@ export function armFailpoint(env: NodeJS.ProcessEnv): (name: string) => void {
     if (trace) appendFileSync(trace, `${name}\n`);
     if (armed === null || (armed.name !== '*' && armed.name !== name)) return;
     passed += 1;
-    if (passed === armed.passage) strike(name, armed.fault);
+    if (armed.onward ? passed >= armed.passage : passed === armed.passage) strike(name, armed.fault);
   };
 }
 
-function parseRequest(request: string): { name: string; passage: number; fault: keyof typeof faults } {
-  const [, name, passage, fault] = /^([\w.*]+):([1-9]\d*):(kill|eio|enospc)$/.exec(request) ?? [];
+interface Request {
+  readonly name: string;
+  readonly passage: number;
+  readonly onward: boolean;
+  readonly fault: keyof typeof faults;
+}
+
+function parseRequest(request: string): Request {
+  const [, name, passage, onward, fault] = /^([\w.*]+):([1-9]\d*)(-?):(kill|eio|enospc)$/.exec(request) ?? [];
   if (!name || !passage || !fault) throw new Error(`STRATA_FAILPOINT is not NAME:N:kill|eio|enospc: ${request}`);
-  return { name, passage: Number(passage), fault: fault as keyof typeof faults };
+  return { name, passage: Number(passage), onward: onward === '-', fault: fault as keyof typeof faults };
 }
 
 function strike(name: string, fault: keyof typeof faults): void {

@@ -53,10 +53,9 @@ export class Lease {
       if (holder !== null) throw holder;
       const record = newRecord(id, disk, here);
       await repo.store.put(leaseName(id, 0), sealRecord(repo.vault, leaseName(id, 0), record));
-      const lease = new Lease(repo, record, here, onTrouble);
       const rival = await lockedBy(repo, id, disk, here);
-      if (rival === null) return lease;
-      await lease.release();
+      if (rival === null) return new Lease(repo, record, here, onTrouble);
+      await repo.store.remove(leaseName(id, 0));
       if (attempt === attempts) throw rival;
       await wait(randomInt(50, 500));
     }

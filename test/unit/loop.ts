@@ -18,7 +18,8 @@ export function mount(device: string, folder: string, ...options: string[]): voi
   execFileSync('mkfs.ext4', ['-q', '-F', device]);
   execFileSync('mount', [...options, device, folder]);
   onTestFinished(() => {
-    execFileSync('umount', [folder]);
+    // Lazily: what reads from it may hold a file a moment longer.
+    execFileSync('umount', ['--lazy', folder]);
   });
 }
 

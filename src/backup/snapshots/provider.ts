@@ -1,6 +1,7 @@
 /**
- * Snapshots: frozen views of a source, made by providers. The policy of a disk is `off`, `auto` (one if it can be had),
- * `required`, or the name of the provider that must make it.
+ * Snapshots: frozen views of a source, made by providers. The policy of a disk is `off`, `auto` (one if it can be
+ * had), `required`, or the name of the provider that must make it. There is no provider yet, so `auto` reads the
+ * source as it is, and what needs one is refused.
  */
 import { fail } from '../../errors.ts';
 import type { Source } from '../source.ts';
@@ -21,17 +22,9 @@ export interface SnapshotProvider {
   create(source: Source): Promise<Snapshot>;
 }
 
-/** In the order of preference. None yet. */
-const providers: readonly SnapshotProvider[] = [];
-
-/** The provider that the policy asks for; null when the source is to be read as it is. */
-export async function chooseProvider(policy: string, source: Source): Promise<SnapshotProvider | null> {
-  if (policy === 'off') return null;
-  for (const provider of providers) {
-    const asked = policy === 'auto' || policy === 'required' || policy === provider.name;
-    if (asked && (await provider.detect(source))) return provider;
-  }
-  if (policy === 'auto') return null;
+/** NOT_SUPPORTED when the policy does not leave the source to be read as it is. */
+export function checkSnapshotPolicy(policy: string): void {
+  if (policy === 'off' || policy === 'auto') return;
   const feature = policy === 'required' ? 'taking a snapshot' : `the snapshot provider ${policy}`;
   throw fail('NOT_SUPPORTED', { feature, instead: 'use --snapshot off, or back up a snapshot that you made yourself' });
 }

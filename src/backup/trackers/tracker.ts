@@ -1,6 +1,6 @@
 /**
- * Trackers tell which extents of a source changed since a point, so that the others need not be read. The policy
- * of a disk is `off`, `auto` (one if it can be had), or the name of a tracker.
+ * Trackers tell which extents of a source changed since a point, so that the others need not be read. The policy of a
+ * disk is `off`, `auto` (one if it can be had), or the name of a tracker. There is no tracker yet: everything is read.
  */
 import { fail } from '../../errors.ts';
 import type { Manifest } from '../../repository/manifest.ts';
@@ -16,15 +16,8 @@ export interface Tracker {
   since(source: Source, point: Manifest): Promise<Changes>;
 }
 
-/** In the order of preference. None yet. */
-const trackers: readonly Tracker[] = [];
-
-/** The tracker that the policy asks for; null when everything is to be read. */
-export async function chooseTracker(policy: string, source: Source): Promise<Tracker | null> {
-  if (policy === 'off') return null;
-  for (const tracker of trackers) {
-    if ((policy === 'auto' || policy === tracker.name) && (await tracker.detect(source))) return tracker;
-  }
-  if (policy === 'auto') return null;
+/** NOT_SUPPORTED when the policy asks for a tracker. */
+export function checkTrackerPolicy(policy: string): void {
+  if (policy === 'off' || policy === 'auto') return;
   throw fail('NOT_SUPPORTED', { feature: `the tracker ${policy}`, instead: 'use --tracker off: everything is read' });
 }

@@ -22,23 +22,34 @@ export async function createLocalStore(location: string): Promise<LocalStore> {
     const harmless = inside !== null && (inside.length === 0 || disposable.includes(name));
     if (!harmless) throw fail('LOCATION_NOT_EMPTY', { location });
   }
+  const made: string[] = [];
   try {
-    failpoint('create.folder');
-    const highest = await mkdir(location, { recursive: true, mode: 0o700 });
+    await makeFolder(location, made);
     for (const name of disposable) await rm(join(location, name), { recursive: true, force: true });
-    for (const name of folders) {
-      failpoint('create.folder');
-      await mkdir(join(location, name), { recursive: true, mode: 0o700 });
-    }
+    for (const name of folders) await makeFolder(join(location, name), made);
     await proveLink(join(location, 'tmp'));
-    for (const folder of upTo(location, highest ?? location)) await syncPath(folder);
+    for (const folder of new Set([location, ...made.map(dirname)])) await syncPath(folder);
   } catch (error) {
-    // Not empty means that another process is at work there: then it is not ours to remove.
-    for (const name of folders) await rmdir(join(location, name)).catch(() => undefined);
-    if (entries === null) await rmdir(location).catch(() => undefined);
+    // The creation has failed already; a folder that is not empty by now is another process's.
+    for (const folder of made.reverse()) await rmdir(folder).catch(() => undefined);
     throw fromSystem(error, `cannot make a repository at ${location}`);
   }
   return new LocalStore(location);
+}
+
+/** Makes a folder and what is missing above it. Not `recursive`, which calls a read-only file system a missing folder. */
+async function makeFolder(folder: string, made: string[]): Promise<void> {
+  failpoint('create.folder');
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    made.push(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw error;
+    await makeFolder(dirname(folder), made);
+    await makeFolder(folder, made);
+  }
 }
 
 /** Names in a folder; null when there is no folder. */
@@ -65,14 +76,5 @@ async function proveLink(folder: string): Promise<void> {
     throw fail('LOCATION_UNSUITABLE', { location: dirname(folder), reason }, { cause: error });
   } finally {
     await unlink(probe);
-  }
-}
-
-/** A folder and those above it, up to the parent of `highest`. */
-function* upTo(folder: string, highest: string): Iterable<string> {
-  const last = dirname(highest);
-  for (let at = folder; ; at = dirname(at)) {
-    yield at;
-    if (at === last) return;
   }
 }

@@ -96,7 +96,7 @@ export class LocalStore implements ObjectStore {
     const folder = this.localPath(`tmp/${run}`);
     try {
       failpoint('store.spool');
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await mkdir(folder, { mode: 0o700 }).catch(unlessExists);
       return folder;
     } catch (error) {
       throw this.#failed(`make tmp/${run}`, error);
@@ -146,9 +146,7 @@ export class LocalStore implements ObjectStore {
   async #ensureFolder(folder: string): Promise<void> {
     if (this.#known.has(folder)) return;
     failpoint('store.folder');
-    await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
-      if (!isCode(error, 'EEXIST')) throw error;
-    });
+    await mkdir(folder, { mode: 0o700 }).catch(unlessExists);
     // Also when it was there: who made it may not have come to this.
     await syncPath(dirname(folder));
     this.#known.add(folder);
@@ -194,6 +192,10 @@ async function writeDurably(path: string, content: Uint8Array): Promise<void> {
 
 function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function unlessExists(error: unknown): void {
+  if (!isCode(error, 'EEXIST')) throw error;
 }
 
 function isMissing(error: unknown): boolean {

@@ -24,6 +24,12 @@ describe('a failpoint', () => {
     expect(() => pass('store.link')).toThrow(expect.objectContaining({ code: 'ENOSPC', errno: -28 }));
   });
 
+  it('goes on striking with a dash', () => {
+    const pass = armFailpoint({ STRATA_FAILPOINT: 'store.link:2-:eio' });
+    pass('store.link');
+    for (let more = 0; more < 3; more++) expect(() => pass('store.link')).toThrow('EIO');
+  });
+
   it('leaves a trace', async () => {
     const trace = join(await scratchFolder(), 'trace');
     const pass = armFailpoint({ STRATA_FAILPOINT_TRACE: trace });

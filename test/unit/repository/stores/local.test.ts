@@ -47,7 +47,7 @@ async function passages(): Promise<string[]> {
 describe('a local store', () => {
   it('passes every step that can fail', async () => {
     expect(await passages()).toEqual([
-      ...['store.open', 'store.write', 'store.fsync'],
+      ...['store.folder', 'store.fsync', 'store.open', 'store.write', 'store.fsync'],
       ...['store.folder', 'store.fsync', 'store.link', 'store.fsync', 'store.unlink'],
       'store.spool',
       'store.fsync',
