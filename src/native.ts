@@ -98,8 +98,6 @@ export interface BackupOptions {
   readonly threads: number;
   /** Bytes a second read from the source; 0 = no limit. */
   readonly rateLimit: number;
-  /** Ranges to read ([offset, length] pairs, ascending), or null for all; what is outside is zero in a full, unchanged in an incremental. */
-  readonly extents: Float64Array | null;
   /** Called for each finished pack file; answer with packStored(seq) or packFailed(seq). At most a few are unanswered. */
   readonly onPack: (pack: { seq: number; id: string; path: string; bytes: number; frames: number }) => void;
 }
@@ -187,7 +185,7 @@ export interface VerifyOptions {
 }
 
 export interface Damage {
-  /** Byte range of the disk. */
+  /** Byte range of the disk; length 0 when a pack is damaged where no content lies. */
   readonly offset: number;
   readonly length: number;
   readonly pack: string;

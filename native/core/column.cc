@@ -109,6 +109,10 @@ WrittenColumn ColumnWriter<Entry>::finish(const std::vector<PackId>& packs) {
 template <typename Entry>
 Column<Entry>::Column(ColumnRef ref, FrameCodec& codec) : ref_(std::move(ref)) {
   const Bytes raw = open_bound(codec, ref_.path, FrameType::map_index, ref_.index_offset, ref_.index_length, ref_.index_digest);
+  uint8_t head[kHead], expected[kHead] = {};
+  memcpy(expected, magic<Entry>, 8);
+  read_exact(open_file(ref_.path, O_RDONLY, "MAP_DAMAGED").get(), head, 0, "MAP_DAMAGED", ref_.path);
+  if (memcmp(head, expected, kHead) != 0) damaged(ref_.path, "it does not begin as a block map does");
   Reader in(raw, "MAP_DAMAGED");
   if (in.get<uint32_t>() != static_cast<uint32_t>(page_type<Entry>)) damaged(ref_.path, "it is the other column");
   const auto packs = in.get<uint32_t>();

@@ -259,7 +259,7 @@ void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& pack
         if (fresh_.size() >= kFreshLimit) spill();
       }
     } catch (const Error& error) {
-      if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ") throw;
+      if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
       skipped_.push_back(pack.id);
     }
   }

@@ -44,12 +44,16 @@ void PackWriter::finish(FrameCodec& codec) {
 }
 
 std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id) {
-  const Fd fd = open_file(path, O_RDONLY, "PACK_READ");
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open " + path, errno, path);
   struct stat facts;
   if (fstat(fd.get(), &facts) != 0) throw Error("PACK_READ", "cannot read " + path, errno, path);
   const auto size = static_cast<uint64_t>(facts.st_size);
   if (size < kPackStart + kTrailer) throw Error("FRAME_DAMAGED", path + " is too short for a pack", 0, path);
-  uint8_t trailer[kTrailer];
+  static constexpr uint8_t zeros[8] = {};
+  uint8_t head[kPackStart], trailer[kTrailer];
+  read_exact(fd.get(), head, 0, "PACK_READ", path);
+  if (memcmp(head, kHead, 8) != 0 || memcmp(head + 8, zeros, 8) != 0) throw Error("FRAME_DAMAGED", path + " does not begin as a pack does", 0, path);
   read_exact(fd.get(), trailer, size - kTrailer, "PACK_READ", path);
   uint32_t offset, length;
   memcpy(&offset, trailer, 4);
@@ -75,17 +79,21 @@ std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& p
   return out;
 }
 
+std::string PackFolder::path(const PackId& id) const {
+  const std::string name = hex(id);
+  return folder_ + "/" + name.substr(name.size() - 2) + "/" + name;
+}
+
 std::shared_ptr<const PackFolder::Open> PackFolder::open(const PackId& id) {
   const std::lock_guard lock(mutex_);
   if (const auto found = places_.find(id); found != places_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     return found->second->second;
   }
-  const std::string name = hex(id);
   auto it = std::make_shared<Open>();
-  it->path = folder_ + "/" + name.substr(name.size() - 2) + "/" + name;
+  it->path = path(id);
   const int fd = ::open(it->path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open pack " + name, errno, it->path);
+  if (fd < 0) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open pack " + hex(id), errno, it->path);
   it->fd = Fd(fd);
   recent_.emplace_front(id, it);
   places_[id] = recent_.begin();

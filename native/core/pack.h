@@ -34,7 +34,7 @@ class PackWriter {
   std::vector<PackedFrame> frames_;
 };
 
-// The index at the end of a pack file. Throws PACK_READ or FRAME_DAMAGED.
+// The index at the end of a pack file, whose head and trailer must be a pack's. Throws PACK_MISSING, PACK_READ or FRAME_DAMAGED.
 std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id);
 
 // Reads frames from the packs of a local folder; shared by all threads of a run, keeps a bounded number of files open.
@@ -43,6 +43,7 @@ class PackFolder {
   explicit PackFolder(std::string folder) : folder_(std::move(folder)) {}
   // `out.size()` bytes of the pack at `offset`. Throws PACK_MISSING, PACK_READ.
   void read(const PackId& id, uint64_t offset, std::span<uint8_t> out);
+  std::string path(const PackId& id) const;
 
  private:
   struct Open {

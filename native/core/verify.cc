@@ -30,6 +30,7 @@ VerifyOutcome Verify::run() {
         while (claim(task)) work(reader, task);
       },
       [] {});
+  if (!control_.cancelled()) check_packs(codec_);
   VerifyOutcome out;
   out.cancelled = control_.cancelled();
   out.blocks_checked = checked_;
@@ -39,7 +40,7 @@ VerifyOutcome Verify::run() {
   std::sort(damage_.begin(), damage_.end(), [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
   for (Damage& it : damage_) {
     it.length = std::min(it.length, options_.size - std::min(options_.size, it.offset));
-    if (!out.damage.empty() && out.damage.back().offset + out.damage.back().length == it.offset && out.damage.back().code == it.code &&
+    if (!out.damage.empty() && it.length > 0 && out.damage.back().offset + out.damage.back().length == it.offset && out.damage.back().code == it.code &&
         out.damage.back().pack == it.pack)
       out.damage.back().length += it.length;
     else
@@ -67,9 +68,24 @@ bool Verify::claim(Task& task) {
   merkle_.zeros(task.end - hashed);
   places_.take(task.first, count, [&](uint64_t block, const Location& it, size_t layer) {
     task.places.push_back(place_of(block, it, places_.column(layer)));
+    if (task.places.size() < 2 || task.places.back().pack != task.places.end()[-2].pack) seen_packs_.insert(task.places.back().pack);
   });
   next_ = task.end;
   return true;
+}
+
+void Verify::check_packs(FrameCodec& codec) {
+  for (const PackId& id : seen_packs_) {
+    if (control_.stopping()) return;
+    try {
+      read_pack_index(codec, packs_.path(id), id);
+    } catch (const Error& error) {
+      // That the pack is missing was found with each of its blocks.
+      if (error.code() == "PACK_MISSING") continue;
+      damaged_++;
+      damage_.push_back({0, 0, hex(id), error.code(), std::string("the pack's index: ") + error.what()});
+    }
+  }
 }
 
 // Spreads the sample evenly: the same seed takes the same blocks, whatever the order of threads.

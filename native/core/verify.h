@@ -1,5 +1,8 @@
 // Verify: every block of a chain (or a sample) is read, opened and hashed again; what is damaged is named and the rest goes on.
+// Of each pack that the chain refers to, head, index and trailer are checked too: damage there costs no content, and has length 0.
 #pragma once
+#include <set>
+
 #include "block_reader.h"
 #include "control.h"
 #include "merkle.h"
@@ -48,6 +51,7 @@ class Verify {
   void check(BlockReader& reader, const BlockPlace& place, const Digest& digest);
   void note(uint64_t block, const BlockPlace* place, const Error& error);
   bool sampled(uint64_t block) const;
+  void check_packs(FrameCodec& codec);
 
   const VerifyOptions options_;
   Control control_;
@@ -59,6 +63,7 @@ class Verify {
   Merkle merkle_;
   const uint64_t blocks_;
   uint64_t next_ = 0;
+  std::set<PackId> seen_packs_;
   std::vector<Damage> damage_;
   std::atomic<uint64_t> position_{0}, checked_{0}, read_{0}, damaged_{0};
 };

@@ -69,11 +69,12 @@ export async function checkContent(
       blocksChecked: outcome.blocksChecked,
       bytesRead: outcome.bytesRead,
       root: outcome.root,
+      // What is wrong with a pack around its frames touches no part of the disk.
       damage: outcome.damage.map(({ code, message, offset, length }) => ({
         code: codeOf(code),
         message,
-        offset,
-        length,
+        offset: length === 0 ? null : offset,
+        length: length === 0 ? null : length,
       })),
     };
   } catch (error) {

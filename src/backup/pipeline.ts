@@ -86,7 +86,6 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
       level: order.level,
       threads: 0,
       rateLimit: order.rateLimit,
-      extents: null,
       onPack: ({ seq, id, path }) => {
         const stored = repo.store.adopt(packName(id), path).then(
           () => run.packStored(seq),

@@ -40,10 +40,15 @@ const flips: [string, () => string, (bytes: number) => number, boolean][] = [
   ['location map, page header', () => `maps/${backup.point}.loc`, () => 16 + 20, true],
   ['location map, page payload', () => `maps/${backup.point}.loc`, () => 16 + 80 + 2, true],
   ['location map, index', () => `maps/${backup.point}.loc`, (bytes) => bytes - 3, true],
+  ['location map, magic', () => `maps/${backup.point}.loc`, () => 3, true],
+  ['digest map, magic', () => `maps/${backup.point}.dig`, () => 3, false],
   ['digest map, page payload', () => `maps/${backup.point}.dig`, () => 16 + 80 + 2, false],
   ['digest map, index', () => `maps/${backup.point}.dig`, (bytes) => bytes - 3, false],
   ['pack, frame header', () => 'packs/', () => 16 + 20, true],
   ['pack, frame payload', () => 'packs/', () => 16 + 80 + 10, true],
+  ['pack, magic', () => 'packs/', () => 3, false],
+  ['pack, index', () => 'packs/', (bytes) => bytes - 20, false],
+  ['pack, trailer', () => 'packs/', (bytes) => bytes - 3, false],
 ];
 
 test.for(flips)('a byte of the %s is found by verify, and not restored', async ([kind, name, place, needed]) => {
@@ -53,7 +58,7 @@ test.for(flips)('a byte of the %s is found by verify, and not restored', async (
   const found = verified.points.find(({ id }: Json) => id === backup.point);
   expect(found.ok).toBe(false);
   expect(found.damage[0].code).toMatch(/DAMAGED|MISSING/);
-  if (kind.startsWith('pack')) expect(found.damage[0].length).toBeGreaterThan(0);
+  if (kind.startsWith('pack, frame')) expect(found.damage[0].length).toBeGreaterThan(0);
 
   const words = ['restore', backup.point, '--to', bench.path('restored.img'), '--force', '--repo', bad];
   const { code, stderr } = await bench.strata(words);
