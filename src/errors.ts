@@ -209,6 +209,13 @@ export const errorTable = {
     http: 409,
     hint: 'verify another point of the disk first',
   },
+  PARTITION_NOT_FOUND: {
+    message: 'restore point {point} has no partition {partition}; it has {known}',
+    exit: 1,
+    http: 404,
+    errno: 'ENOENT',
+    hint: 'strata show lists the partitions of a point',
+  },
   MANIFEST_DAMAGED: {
     message: 'manifest {name} is damaged: {reason}',
     exit: 13,

@@ -7,7 +7,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fail, type StrataError } from '../errors.ts';
+import { fail, fromSystem, type StrataError } from '../errors.ts';
 import { type Here, thisProcess } from './here.ts';
 import { findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
 import { sealRecord } from './record.ts';
@@ -53,10 +53,12 @@ export class Lease {
       if (holder !== null) throw holder;
       const record = newRecord(id, disk, here);
       await repo.store.put(leaseName(id, 0), sealRecord(repo.vault, leaseName(id, 0), record));
-      const rival = await lockedBy(repo, id, disk, here);
+      const rival = await lockedBy(repo, id, disk, here).catch((error: unknown) =>
+        fromSystem(error, 'cannot take a lease'),
+      );
       if (rival === null) return new Lease(repo, record, here, onTrouble);
       await repo.store.remove(leaseName(id, 0));
-      if (attempt === attempts) throw rival;
+      if (attempt === attempts || rival.code !== 'LOCKED') throw rival;
       await wait(randomInt(50, 500));
     }
   }

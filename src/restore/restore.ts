@@ -7,7 +7,9 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail, fromNative, fromSystem } from '../errors.ts';
 import { native, type RestoreOptions } from '../native.ts';
+import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
+import { readPartitionTable } from '../repository/layout/layout.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
@@ -22,6 +24,7 @@ export interface RestoreRequest {
   readonly to: string;
   /** Default `raw`. */
   readonly format?: string | undefined;
+  /** Number of the partition to restore; default: the whole disk. */
   readonly partition?: number | null | undefined;
   /** Write only what differs from what stands in the target. */
   readonly delta?: boolean | undefined;
@@ -35,6 +38,7 @@ export interface RestoreResult {
   readonly point: string;
   readonly to: string;
   readonly dryRun: boolean;
+  /** Bytes of the disk, or of the partition. */
   readonly size: number;
   readonly bytesWritten: number;
   readonly bytesSkipped: number;
@@ -44,12 +48,19 @@ export interface RestoreResult {
 interface Task {
   readonly repo: Repository;
   readonly point: Point;
+  readonly part: Part;
   readonly target: Target;
   readonly readable: Readable;
   readonly sparse: boolean;
   readonly delta: boolean;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+}
+
+/** What of the disk is restored, in bytes. */
+interface Part {
+  readonly offset: number;
+  readonly length: number;
 }
 
 interface Written {
@@ -65,37 +76,41 @@ export async function restore(
   signal: AbortSignal,
 ): Promise<RestoreResult> {
   const started = Date.now();
-  const { delta = false, force = false, sparse = true, dryRun = false } = request;
-  refuseUnsupported(request);
-  emit({ event: 'stage', stage: 'check' });
-  const point = await selectPoint(repo, request.point, emit);
-  const target = await inspectTarget(repo, { to: request.to, delta, force, size: point.size });
-  const readable = await requireReadable(repo, point.manifest, delta);
-  if (target.kind === 'new') await requireSpace(target.path, neededSpace(point, readable, sparse));
-  const task: Task = { repo, point, target, readable, sparse, delta, emit, signal };
-  const written = dryRun ? { bytesWritten: 0, bytesSkipped: 0 } : await write(task);
-  const seconds = (Date.now() - started) / 1000;
-  return { point: point.id, to: target.path, dryRun, size: point.size, ...written, seconds };
-}
-
-function refuseUnsupported({ format = 'raw', partition = null }: RestoreRequest): void {
+  const { format = 'raw', partition = null, delta = false, force = false, sparse = true, dryRun = false } = request;
   if (format !== 'raw') {
     throw fail('NOT_SUPPORTED', {
       feature: `restoring to ${format}`,
       instead: 'use --format raw; qemu-img convert makes the rest',
     });
   }
-  if (partition !== null) {
-    throw fail('NOT_SUPPORTED', { feature: 'restoring one partition', instead: 'restore the whole disk' });
-  }
+  emit({ event: 'stage', stage: 'check' });
+  const point = await selectPoint(repo, request.point, emit);
+  const readable = await requireReadable(repo, point.manifest, delta);
+  const part =
+    partition === null ? { offset: 0, length: point.size } : await findPartition(repo, point, readable, partition);
+  const target = await inspectTarget(repo, { to: request.to, delta, force, size: part.length });
+  if (target.kind === 'new') await requireSpace(target.path, neededSpace(part, point, readable, sparse));
+  const task: Task = { repo, point, part, target, readable, sparse, delta, emit, signal };
+  const written = dryRun ? { bytesWritten: 0, bytesSkipped: 0 } : await write(task);
+  const seconds = (Date.now() - started) / 1000;
+  return { point: point.id, to: target.path, dryRun, size: part.length, ...written, seconds };
 }
 
-function neededSpace({ size, manifest }: Point, { statistics }: Readable, sparse: boolean): number {
-  return sparse ? Math.min(size, statistics.dataBlocks * manifest.blockSize) : size;
+async function findPartition(repo: Repository, point: Point, { chain }: Readable, number: number): Promise<Part> {
+  const read = contentReader(repo, point.manifest, chain.layers);
+  const { partitions } = await readPartitionTable(read, point.size);
+  const found = partitions.find((partition) => partition.number === number);
+  if (found !== undefined) return found;
+  const known = partitions.map((partition) => partition.number).join(', ') || 'none';
+  throw fail('PARTITION_NOT_FOUND', { point: point.id, partition: number, known });
+}
+
+function neededSpace({ length }: Part, { manifest }: Point, { statistics }: Readable, sparse: boolean): number {
+  return sparse ? Math.min(length, statistics.dataBlocks * manifest.blockSize) : length;
 }
 
 async function write(task: Task): Promise<Written> {
-  const { point, target, emit } = task;
+  const { point, part, target, emit } = task;
   emit({
     event: 'started',
     action: 'restore',
@@ -103,7 +118,7 @@ async function write(task: Task): Promise<Written> {
     machine: point.machine,
     disk: point.disk,
     point: point.id,
-    size: point.size,
+    size: part.length,
   });
   emit({ event: 'stage', stage: 'write' });
   return target.kind === 'new' ? writeBeside(task) : writeInPlace(task);
@@ -118,7 +133,7 @@ async function writeBeside(task: Task): Promise<Written> {
     await rm(part, { force: true });
     const file = await open(part, 'wx+', target.mode ?? 0o600);
     const written = await useAndClose(file, async () => {
-      await file.truncate(point.size);
+      await file.truncate(task.part.length);
       const written = await run(task, file, 'fresh');
       await file.sync();
       return written;
@@ -134,15 +149,15 @@ async function writeBeside(task: Task): Promise<Written> {
 }
 
 async function writeInPlace(task: Task): Promise<Written> {
-  const { point, target, delta } = task;
+  const { part, target, delta } = task;
   const isFile = target.kind === 'file';
   try {
     const handle = isFile ? await open(target.path, 'r+') : await openDevice(target.path, constants.O_RDWR);
     return await useAndClose(handle, async () => {
-      if (isFile && (await handle.stat()).size < point.size) await handle.truncate(point.size);
+      if (isFile && (await handle.stat()).size < part.length) await handle.truncate(part.length);
       const written = await run(task, handle, delta ? 'delta' : 'overwrite');
       // What is too much goes last, when nothing can fail any more.
-      if (isFile) await handle.truncate(point.size);
+      if (isFile) await handle.truncate(part.length);
       await handle.sync();
       return written;
     });
@@ -152,24 +167,23 @@ async function writeInPlace(task: Task): Promise<Written> {
 }
 
 async function run(task: Task, handle: FileHandle, mode: RestoreOptions['mode']): Promise<Written> {
-  const { repo, point, target, readable, sparse, emit, signal } = task;
-  const { size, manifest } = point;
+  const { repo, point, part, target, readable, sparse, emit, signal } = task;
   try {
     const run = native.startRestore({
       vault: repo.vault,
       chain: readable.chain.layers,
       packs: { folder: repo.store.localPath('packs') },
       fd: handle.fd,
-      size,
-      blockSize: manifest.blockSize,
+      size: point.size,
+      blockSize: point.manifest.blockSize,
       mode,
       sparse,
       threads: 0,
-      from: 0,
-      length: size,
+      from: part.offset,
+      length: part.length,
     });
     const { cancelled, bytesWritten, bytesSkipped } = await watch(run, signal, (at) =>
-      emit({ event: 'progress', total: size, ...at }),
+      emit({ event: 'progress', total: part.length, ...at }),
     );
     if (cancelled) throw fail('INTERRUPTED', { action: `the restore to ${target.path}` });
     return { bytesWritten, bytesSkipped };

@@ -9,11 +9,13 @@ import type { Repository } from '../../../src/repository/repository.ts';
 import { type RestoreRequest, type RestoreResult, restore } from '../../../src/restore/restore.ts';
 import { block, changeBlocks, hashOf, writeImage } from '../images.ts';
 import { attach, hasLoop, mount } from '../loop.ts';
+import { gptDisk } from '../repository/layout/disks.ts';
 import { quiet, scratchFolder, scratchRepository } from '../scratch.ts';
 
 interface Bench {
   readonly repo: Repository;
   readonly folder: string;
+  readonly cache: string;
   readonly image: string;
   readonly target: string;
   readonly hash: string;
@@ -26,14 +28,14 @@ async function bench(shape = 'rz.rt..r', tail = 512): Promise<Bench> {
   const folder = await scratchFolder();
   const image = join(folder, 'disk.img');
   await writeImage(image, shape, tail);
-  const request = { source: image, machine: 'web1', disk: 'sda', cacheFolder: join(folder, 'cache') };
+  const cache = await scratchFolder();
+  const request = { source: image, machine: 'web1', disk: 'sda', cacheFolder: cache };
   const { point } = await backup(repo, request, () => undefined, quiet());
-  await rm(join(folder, 'cache'), { recursive: true });
   const target = join(folder, 'target');
   const events: StrataEvent[] = [];
   const start = (request: Partial<RestoreRequest> = {}, signal = quiet()) =>
     restore(repo, { point: point ?? '', to: target, ...request }, (event) => events.push(event), signal);
-  return { repo, folder, image, target, hash: await hashOf(image), events, restore: start };
+  return { repo, folder, cache, image, target, hash: await hashOf(image), events, restore: start };
 }
 
 const bytesOnDisk = async (path: string) => (await stat(path)).blocks * 512;
@@ -100,6 +102,44 @@ describe('restore to a file', () => {
   it('writes nothing on a dry run', async () => {
     const { folder, restore } = await bench();
     expect(await restore({ dryRun: true })).toMatchObject({ dryRun: true, bytesWritten: 0, size: 8 * block - 512 });
+    expect(await readdir(folder)).toEqual(['disk.img']);
+  });
+});
+
+describe('restore of a partition', () => {
+  async function partitioned() {
+    const made = await bench('rrrr', 0);
+    const disk = gptDisk();
+    // A name of its own in every sector, so that it shows which were restored.
+    for (let at = 1024 * 1024; at < 3 * 1024 * 1024; at += 512) disk.write(`sector at ${at}`, at);
+    await writeFile(made.image, disk);
+    const { point } = await backup(
+      made.repo,
+      { source: made.image, machine: 'web1', disk: 'sdb', cacheFolder: made.cache },
+      () => undefined,
+      quiet(),
+    );
+    return { ...made, disk, point: point ?? '' };
+  }
+
+  it('gives its bytes and no others', async () => {
+    const { target, disk, point, restore } = await partitioned();
+    expect(await restore({ point, partition: 3 })).toMatchObject({ size: 1024 * 1024 });
+    expect((await readFile(target)).equals(disk.subarray(2 * 1024 * 1024, 3 * 1024 * 1024))).toBe(true);
+    await restore({ point, partition: 1, delta: true });
+    expect((await readFile(target)).equals(disk.subarray(1024 * 1024, 2 * 1024 * 1024))).toBe(true);
+  });
+
+  it('says which there are', async () => {
+    const { folder, point, restore } = await partitioned();
+    await expect(restore({ point, partition: 2 })).rejects.toMatchObject({
+      code: 'PARTITION_NOT_FOUND',
+      params: { known: '1, 3' },
+    });
+    await expect(restore({ partition: 1 })).rejects.toMatchObject({
+      code: 'PARTITION_NOT_FOUND',
+      params: { known: 'none' },
+    });
     expect(await readdir(folder)).toEqual(['disk.img']);
   });
 });
