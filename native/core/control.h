@@ -38,16 +38,20 @@ class Control {
   // Runs `work` on `count` threads and waits for all; throws the first failure. `wake` is called when one fails.
   template <typename Work, typename Wake>
   void parallel(unsigned count, Work work, Wake wake) {
+    const auto guarded = [&](auto&& part) {
+      try {
+        part();
+      } catch (...) {
+        fail(std::current_exception());
+        wake();
+      }
+    };
     std::vector<std::thread> threads;
-    for (unsigned i = 0; i < count; i++)
-      threads.emplace_back([&] {
-        try {
-          work();
-        } catch (...) {
-          fail(std::current_exception());
-          wake();
-        }
-      });
+    threads.reserve(count);
+    // A thread that cannot be made is a failure like any other: those that run already must end before it is thrown.
+    guarded([&] {
+      for (unsigned i = 0; i < count; i++) threads.emplace_back([&] { guarded(work); });
+    });
     for (std::thread& it : threads) it.join();
     rethrow();
   }
@@ -59,7 +63,7 @@ class Control {
   std::exception_ptr failure_;
 };
 
-// `wanted`, or as many as the machine has processors (at least 2, so that waiting for the disk overlaps with work).
-inline unsigned thread_count(unsigned wanted) { return wanted != 0 ? std::min(wanted, 64u) : std::max(2u, std::thread::hardware_concurrency()); }
+// `wanted`, or as many as the machine has processors (at least 2, so that waiting for the disk overlaps with work). Bounded, as each has buffers.
+inline unsigned thread_count(unsigned wanted) { return std::min(wanted != 0 ? wanted : std::max(2u, std::thread::hardware_concurrency()), 64u); }
 
 }  // namespace strata
