@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -44,11 +45,21 @@ Range Source::next_data(uint64_t offset) const {
   const Range all{offset, size_ - offset};
   if (kind_ != SourceKind::file) return all;
   const off_t start = lseek(fd_, static_cast<off_t>(offset), SEEK_DATA);
-  if (start < 0) return errno == ENXIO ? Range{size_, 0} : all;  // no data until the end · a file system that does not tell
+  if (start < 0 && errno != ENXIO) return all;  // a file system that does not tell
+  if (start < 0) {
+    // No data until the end: of a file that is still as long as it was, or else what was cut off would pass for zeros.
+    struct stat facts;
+    if (fstat(fd_, &facts) != 0) throw Error("SOURCE_READ", "cannot read " + path_, errno, path_);
+    if (static_cast<uint64_t>(facts.st_size) < size_) throw shrunk(static_cast<uint64_t>(facts.st_size));
+    return {size_, 0};
+  }
   const off_t end = lseek(fd_, start, SEEK_HOLE);
-  if (end <= start) return {static_cast<uint64_t>(start), size_ - static_cast<uint64_t>(start)};
   const uint64_t from = std::min(static_cast<uint64_t>(start), size_);
-  return {from, std::min(static_cast<uint64_t>(end), size_) - from};
+  return {from, end > start ? std::min(static_cast<uint64_t>(end), size_) - from : size_ - from};
+}
+
+Error Source::shrunk(uint64_t end) const {
+  return Error("SOURCE_SIZE_CHANGED", path_ + " ended at " + std::to_string(end) + " while it was read", 0, path_);
 }
 
 ssize_t Source::attempt(uint64_t offset, size_t length, uint8_t* to) {
@@ -69,15 +80,14 @@ ssize_t Source::attempt(uint64_t offset, size_t length, uint8_t* to) {
 void Source::read(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable) {
   const ssize_t got = attempt(offset, length, to);
   if (got == static_cast<ssize_t>(length)) return;
-  if (got >= 0)
-    throw Error("SOURCE_SIZE_CHANGED", path_ + " ended at " + std::to_string(offset + static_cast<uint64_t>(got)) + " while it was read", 0, path_);
+  if (got >= 0) throw shrunk(offset + static_cast<uint64_t>(got));
   if (!medium_error(static_cast<int>(-got))) throw Error("SOURCE_READ", "cannot read " + path_ + " at " + std::to_string(offset), static_cast<int>(-got), path_);
   rescue(offset, length, to, unreadable);
 }
 
 void Source::rescue(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable) {
   // Through the cache, where any length is allowed.
-  Fd fd = owned_ ? open_file(path_, O_RDONLY, "SOURCE_OPEN") : Fd(dup(fd_));
+  Fd fd = owned_ ? open_file(path_, O_RDONLY, "SOURCE_OPEN") : Fd(fcntl(fd_, F_DUPFD_CLOEXEC, 0));
   const auto tried = [&](uint64_t at, size_t count) {
     for (int i = 0; i < kTries && !control_.stopping(); i++) {
       const int broken = failpoint("native.source.rescue");

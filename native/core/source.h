@@ -37,6 +37,7 @@ class Source {
   size_t read_stream(uint8_t* to, size_t length);
 
  private:
+  Error shrunk(uint64_t end) const;
   ssize_t attempt(uint64_t offset, size_t length, uint8_t* to);
   void rescue(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable);
   std::string path_;
