@@ -67,25 +67,13 @@ BackupOutcome Backup::run() {
   location_.emplace(base + ".loc", commit_codec_);
   digest_.emplace(base + ".dig", commit_codec_);
 
-  control_.parallel(
-      threads_,
-      [this] {
-        FrameCodec codec(options_.vault);
-        Piece* piece;
-        while (claim(piece)) {
-          if (!piece->hole) work(codec, *piece);
-          submit(*piece);
-        }
-      },
-      [this] { wake(); });
-
-  // A cancelled run keeps its last pack too: the next run finds the frames there.
-  if (pack_) finish_pack();
-  {
-    std::unique_lock lock(order_mutex_);
-    order_changed_.wait(lock, [this] { return unanswered_ == 0; });
-    if (pack_failed_) throw Error("PACK_STORE_FAILED", "a pack could not be stored");
+  try {
+    read_all();
+  } catch (...) {
+    await_answers();
+    throw;
   }
+  if (!await_answers()) throw Error("PACK_STORE_FAILED", "a pack could not be stored");
   outcome_.cancelled = control_.cancelled();
   outcome_.size = options_.kind == SourceKind::stream ? stream_size_ : options_.size;
   outcome_.bytes_read = bytes_read_;
@@ -100,9 +88,39 @@ BackupOutcome Backup::run() {
   return std::move(outcome_);
 }
 
+void Backup::read_all() {
+  control_.parallel(
+      threads_,
+      [this] {
+        FrameCodec codec(options_.vault);
+        Piece* piece;
+        while (claim(piece)) {
+          if (!piece->hole) work(codec, *piece);
+          submit(*piece);
+        }
+      },
+      [this] { wake(); });
+  // A cancelled run keeps its last pack too: the next run finds the frames there.
+  if (pack_) finish_pack();
+}
+
+// Whether all packs were stored.
+bool Backup::await_answers() {
+  std::unique_lock lock(order_mutex_);
+  order_changed_.wait(lock, [this] { return unanswered_ == 0 || abandoned_; });
+  return !pack_failed_;
+}
+
 void Backup::cancel() {
   control_.cancel();
   wake();
+}
+
+void Backup::abandon() {
+  control_.cancel();
+  const std::lock_guard lock(order_mutex_);
+  abandoned_ = true;
+  order_changed_.notify_all();
 }
 
 void Backup::wake() {
@@ -329,19 +347,24 @@ void Backup::finish_pack() {
     order_changed_.wait(lock, [this] { return unanswered_ < kUnansweredPacks || control_.stopping(); });
     unanswered_++;
   }
-  on_pack_(pack);
+  try {
+    on_pack_(pack);
+  } catch (...) {
+    answer(false);  // it was not taken, so nobody else will
+    throw;
+  }
 }
 
-void Backup::pack_stored() {
-  const std::lock_guard lock(order_mutex_);
-  unanswered_--;
-  order_changed_.notify_all();
-}
+void Backup::pack_stored() { answer(true); }
 
 void Backup::pack_failed() {
   control_.fail(std::make_exception_ptr(Error("PACK_STORE_FAILED", "a pack could not be stored")));
+  answer(false);
+}
+
+void Backup::answer(bool stored) {
   const std::lock_guard lock(order_mutex_);
-  pack_failed_ = true;
+  pack_failed_ = pack_failed_ || !stored;
   unanswered_--;
   order_changed_.notify_all();
 }

@@ -63,9 +63,11 @@ class Backup {
   Backup(BackupOptions options, OnPack on_pack);
   ~Backup();
 
-  // Blocks until all threads have ended and all packs are answered for.
+  // Blocks until all threads have ended and all packs are answered for, however it ends.
   BackupOutcome run();
   void cancel();
+  // Cancels, and waits for no answers any more: whoever would give them is gone.
+  void abandon();
   // Answers to OnPack, from any thread.
   void pack_stored();
   void pack_failed();
@@ -85,6 +87,9 @@ class Backup {
   void commit_block(uint64_t number, const Block& block, const Piece& piece);
   FramePlace store(const Block& block, const Piece& piece);
   void finish_pack();
+  bool await_answers();
+  void answer(bool stored);
+  void read_all();
   uint32_t pack_number(const PackId& id);
   void wake();
 
@@ -112,7 +117,7 @@ class Backup {
   uint64_t committed_ = 0;
   bool committing_ = false;
   unsigned unanswered_ = 0;
-  bool pack_failed_ = false;
+  bool pack_failed_ = false, abandoned_ = false;
 
   // Written by the committing worker only.
   FrameCodec commit_codec_;

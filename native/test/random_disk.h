@@ -1,5 +1,7 @@
 // Disks in memory: sparse, partly compressible, with content that repeats; and what happens to them between two backups.
 #pragma once
+#include <algorithm>
+
 #include "dice.h"
 
 namespace strata::test {

@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "code_of.h"
+#include "random_disk.h"
+#include "small_repository.h"
+
+namespace strata::test {
+namespace {
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    if (pipe(ends) != 0) throw std::runtime_error("no pipe");
+    out = Fd(ends[0]);
+    in = Fd(ends[1]);
+  }
+  Fd out, in;
+};
+
+BackupOptions stream_options(SmallRepository& repo, int fd) {
+  BackupOptions out = repo.options("a pipe", 0);
+  out.fd = fd;
+  out.kind = SourceKind::stream;
+  return out;
+}
+
+// Written in pieces of all sizes, as programs do.
+BackupOutcome backup_through_pipe(SmallRepository& repo, const Bytes& disk, uint64_t seed) {
+  Pipe pipe;
+  std::thread writer([&] {
+    Dice dice(seed);
+    for (size_t at = 0; at < disk.size();) {
+      const size_t wanted = std::min(disk.size() - at, dice.between(1, 90'000));
+      const ssize_t put = write(pipe.in.get(), disk.data() + at, wanted);
+      if (put < 0) break;
+      at += static_cast<size_t>(put);
+    }
+    pipe.in.reset();
+  });
+  const BackupOutcome outcome = repo.run(stream_options(repo, pipe.out.get()));
+  writer.join();
+  return outcome;
+}
+
+TEST(BackupOfAStream, IsReadToItsEndWhateverItsSize) {
+  Dice dice(100);
+  for (const size_t size : {0, 1, 4095, 4096, 4097, 1 << 20, (1 << 20) + 1, 3'333'333}) {
+    SmallRepository repo;
+    Bytes disk = random_disk(dice, size);
+    for (int point = 0; point < 2; point++) {
+      const BackupOutcome outcome = backup_through_pipe(repo, disk, size + 1);
+      EXPECT_EQ(outcome.size, disk.size());
+      EXPECT_EQ(outcome.bytes_read, disk.size());
+      EXPECT_EQ(outcome.root, repo.root_of(disk));
+      repo.commit(outcome);
+      EXPECT_EQ(repo.verify(disk.size()).root, outcome.root);
+      change(dice, disk);
+    }
+  }
+}
+
+TEST(BackupOfAStream, ThatNeverEndsCanBeCancelled) {
+  SmallRepository repo;
+  Pipe pipe;
+  Backup backup(stream_options(repo, pipe.out.get()), [](const FinishedPack&) {});
+  BackupOutcome outcome;
+  std::thread run([&] { outcome = backup.run(); });
+  backup.cancel();
+  run.join();
+  EXPECT_TRUE(outcome.cancelled);
+}
+
+TEST(BackupOfAStream, ThatCannotBeReadFails) {
+  SmallRepository repo;
+  const Fd folder = open_file(repo.folder.path(), O_RDONLY | O_DIRECTORY, "IO");
+  EXPECT_EQ(code_of([&] { repo.run(stream_options(repo, folder.get())); }), "SOURCE_READ");
+}
+
+}  // namespace
+}  // namespace strata::test
