@@ -29,18 +29,18 @@ export async function listPacks(repo: Repository): Promise<Map<string, PackRef>>
   return packs;
 }
 
-/** PACK_MISSING or PACK_READ unless the pack is there and not cut short: its end says how long it is. */
-export async function requireWholePack(repo: Repository, id: string): Promise<void> {
+/** Whether a pack is as long as its end says; PACK_MISSING when it is not there at all. */
+export async function isWholePack(repo: Repository, id: string): Promise<boolean> {
   const path = repo.store.localPath(packName(id));
   const found = await repo.store.stat(packName(id));
   if (found === null) throw fail('PACK_MISSING', { path, reason: 'restore points refer to it' });
   const end = await readEnd(path, found.bytes);
-  const whole =
+  return (
     end !== null &&
     end.toString('latin1', 8) === endMagic &&
     end.readUInt32LE(0) >= startLength &&
-    end.readUInt32LE(0) + end.readUInt32LE(4) + endLength === found.bytes;
-  if (!whole) throw fail('PACK_READ', { path, reason: `it is damaged or cut short, ${found.bytes} bytes are left` });
+    end.readUInt32LE(0) + end.readUInt32LE(4) + endLength === found.bytes
+  );
 }
 
 async function readEnd(path: string, bytes: number): Promise<Buffer | null> {

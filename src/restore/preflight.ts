@@ -1,11 +1,12 @@
 /** Everything that a restore needs is looked for before anything is destroyed. */
-import { fromNative } from '../errors.ts';
-import { type ChainStatistics, native } from '../native.ts';
+import { fail, fromNative } from '../errors.ts';
+import { type ChainStatistics, native, type VerifyOutcome } from '../native.ts';
 import { chainOf, type PointChain } from '../repository/chain.ts';
 import { concurrently } from '../repository/concurrently.ts';
 import type { Manifest } from '../repository/manifest.ts';
-import { requireWholePack } from '../repository/packs.ts';
+import { isWholePack, packName } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
+import { watch } from '../repository/watch.ts';
 
 export interface Readable {
   readonly chain: PointChain;
@@ -16,10 +17,17 @@ export interface Readable {
  * Makes sure that a point's chain is whole, its maps can be read, and every pack that its content lies in is there
  * and not cut short. Comparing a target needs the digests too.
  */
-export async function requireReadable(repo: Repository, manifest: Manifest, compare: boolean): Promise<Readable> {
+export async function requireReadable(
+  repo: Repository,
+  manifest: Manifest,
+  compare: boolean,
+  signal: AbortSignal,
+): Promise<Readable> {
   const chain = await chainOf(repo, manifest, compare ? ['loc', 'dig'] : ['loc']);
   const statistics = await statisticsOf(repo, manifest, chain);
-  await concurrently(statistics.packs, 8, (id) => requireWholePack(repo, id));
+  const whole = await concurrently(statistics.packs, 8, (id) => isWholePack(repo, id));
+  // A pack with a damaged end may still hold all that is needed: only reading everything tells.
+  if (!whole.every(Boolean)) await requireSound(repo, manifest, chain, signal);
   return { chain, statistics };
 }
 
@@ -32,5 +40,35 @@ async function statisticsOf(
     return await native.statistics({ vault: repo.vault, chain: layers, blockSize });
   } catch (error) {
     throw fromNative(error, `the block maps of point ${id}`);
+  }
+}
+
+async function requireSound(
+  repo: Repository,
+  manifest: Manifest,
+  { layers }: PointChain,
+  signal: AbortSignal,
+): Promise<void> {
+  const { damage, cancelled } = await readAll(repo, manifest, layers, signal);
+  if (cancelled) throw fail('INTERRUPTED', { action: 'the check before the restore' });
+  const needed = damage.find(({ length }) => length > 0);
+  if (needed === undefined) return;
+  const path = repo.store.localPath(packName(needed.pack));
+  throw fail('PACK_READ', { path, reason: `${needed.message} (disk range ${needed.offset}+${needed.length})` });
+}
+
+async function readAll(
+  repo: Repository,
+  { id, size, blockSize }: Manifest,
+  chain: PointChain['layers'],
+  signal: AbortSignal,
+): Promise<VerifyOutcome> {
+  const packs = { folder: repo.store.localPath('packs') };
+  const sample = { samplePercent: 100, seed: 0, threads: 0 };
+  try {
+    const run = native.startVerify({ vault: repo.vault, chain, packs, size, blockSize, ...sample });
+    return await watch(run, signal, () => undefined);
+  } catch (error) {
+    throw fromNative(error, `point ${id}`);
   }
 }

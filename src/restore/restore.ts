@@ -15,7 +15,7 @@ import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
 import { watch } from '../repository/watch.ts';
 import { type Readable, requireReadable } from './preflight.ts';
-import { inspectTarget, openDevice, requireSpace, type Target } from './target.ts';
+import { inspectTarget, openDevice, requireRoom, type Target } from './target.ts';
 
 export interface RestoreRequest {
   /** As for `selectPoint`. */
@@ -85,11 +85,11 @@ export async function restore(
   }
   emit({ event: 'stage', stage: 'check' });
   const point = await selectPoint(repo, request.point, emit);
-  const readable = await requireReadable(repo, point.manifest, delta);
+  const target = await inspectTarget(repo, { to: request.to, delta, force });
+  const readable = await requireReadable(repo, point.manifest, delta, signal);
   const part =
     partition === null ? { offset: 0, length: point.size } : await findPartition(repo, point, readable, partition);
-  const target = await inspectTarget(repo, { to: request.to, delta, force, size: part.length });
-  if (target.kind === 'new') await requireSpace(target.path, neededSpace(part, point, readable, sparse));
+  await requireRoom(target, part.length, neededSpace(part, point, readable, sparse));
   const task: Task = { repo, point, part, target, readable, sparse, delta, emit, signal };
   const written = dryRun ? { bytesWritten: 0, bytesSkipped: 0 } : await write(task);
   const seconds = (Date.now() - started) / 1000;

@@ -21,8 +21,6 @@ export interface TargetRequest {
   readonly to: string;
   readonly delta: boolean;
   readonly force: boolean;
-  /** Bytes to be restored. */
-  readonly size: number;
 }
 
 export interface Target {
@@ -54,15 +52,20 @@ export async function inspectTarget(repo: Repository, request: TargetRequest): P
     return { path, kind: delta ? 'file' : 'new', mode: Number(found.mode) & 0o777 };
   }
   await requireUnused(path, deviceName(found.rdev));
-  await requireLarge(path, request.size);
   return { path, kind: 'device', mode: null };
 }
 
-/** NO_SPACE when the file system of a new file cannot take this many bytes. */
-export async function requireSpace(path: string, needed: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  if (bavail * bsize < needed) {
-    throw fail('NO_SPACE', { what: `${path} needs ${needed} bytes, ${bavail * bsize} are free in ${dirname(path)}` });
+/**
+ * Makes sure that what is to be written fits: TARGET_TOO_SMALL for a device that has less than `length` bytes,
+ * NO_SPACE for a new file on a file system that has less than `stored` bytes free.
+ */
+export async function requireRoom({ path, kind }: Target, length: number, stored: number): Promise<void> {
+  if (kind === 'device') await requireLarge(path, length);
+  if (kind !== 'new') return;
+  const folder = dirname(path);
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < stored) {
+    throw fail('NO_SPACE', { what: `${path} needs ${stored} bytes, ${bavail * bsize} are free in ${folder}` });
   }
 }
 
