@@ -194,6 +194,13 @@ describe('backup', () => {
     expect(await readdir(folder)).toEqual(['cache', 'disk.img']);
   });
 
+  it('goes on without a cache when there is no place for one, and says so', async () => {
+    const { image, backUp, restored } = await bench();
+    const { point, warnings } = await backUp({ cacheFolder: join(image, 'cache') });
+    expect(warnings).toMatchObject([{ code: 'CACHE_UNUSABLE', message: expect.stringContaining('not a directory') }]);
+    expect(await restored(point)).toBe(await hashOf(image));
+  });
+
   it('stands on the newest point that is not forgotten', async () => {
     const { repo, backUp } = await bench();
     const { point: first } = await backUp();

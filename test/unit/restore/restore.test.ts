@@ -226,6 +226,16 @@ describe('restore checks before it writes', () => {
     }
   });
 
+  it('takes what lies in a pack of which only the end is damaged', async () => {
+    const { repo, target, hash, restore } = await bench();
+    const [pack] = [...(await listPacks(repo)).values()];
+    const file = await open(pack?.path ?? '', 'r+');
+    await file.write('x', (pack?.bytes ?? 0) - 1);
+    await file.close();
+    await restore();
+    expect(await hashOf(target)).toBe(hash);
+  });
+
   it('reads without the digests, which only a delta needs', async () => {
     const { repo, image, target, hash, restore } = await bench();
     const { point } = await restore({ dryRun: true });
