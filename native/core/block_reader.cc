@@ -5,6 +5,9 @@ namespace strata {
 void BlockReader::fetch(std::span<const BlockPlace> places) {
   frames_.clear();
   fetched_.clear();
+  // A frame is never larger than its content: a map that says so would only make us reserve memory.
+  for (const BlockPlace& it : places)
+    if (it.length > kFrameHeader + block_size_) throw Error("MAP_DAMAGED", "a block map is damaged: a frame of an impossible length");
   for (size_t i = 0; i < places.size();) {
     const BlockPlace& first = places[i];
     uint64_t end = first.offset;

@@ -65,10 +65,15 @@ bool Restore::claim(Task& task) {
     });
     // The task ends with its last data block; zeros behind it are found by the next claim.
     task.end = task.places.back().block + 1;
-    if (digests_)
-      digests_->take(task.first, task.end - task.first, [&](uint64_t, const Digest& it, size_t) { task.digests.push_back(it); });
-    if (digests_ && task.digests.size() != task.places.size())
-      throw Error("MAP_DAMAGED", "a block map is damaged: its two columns name different blocks");
+    if (digests_) {
+      bool equal = true;
+      digests_->take(task.first, task.end - task.first, [&](uint64_t block, const Digest& it, size_t) {
+        equal = equal && task.digests.size() < task.places.size() && task.places[task.digests.size()].block == block;
+        task.digests.push_back(it);
+      });
+      if (!equal || task.digests.size() != task.places.size())
+        throw Error("MAP_DAMAGED", "a block map is damaged: its two columns name different blocks");
+    }
   }
   next_ = task.end;
   return true;
@@ -93,6 +98,7 @@ void Restore::work(BlockReader& reader, Task& task, Bytes& target) {
         put_block(it.block, reader.open(it, Check::fast));
       }
     } catch (const Error& error) {
+      if (error.code() == "TARGET_WRITE") throw;  // it says where, and its errno tells a full disk from a broken one
       const auto [start, end] = clip(task.first, task.end);
       throw Error(error.code(), "disk range " + std::to_string(start) + "+" + std::to_string(end - start) + ": " + error.what(), 0, error.path());
     }
