@@ -3,7 +3,17 @@
 namespace strata {
 namespace {
 constexpr uint64_t kTaskBytes = 4 << 20;
+
+// Neighbours with the same cause become one, so that a lost pack takes little memory.
+void add(std::vector<Damage>& all, Damage it) {
+  Damage* const last = all.empty() ? nullptr : &all.back();
+  if (last != nullptr && last->length > 0 && last->offset + last->length == it.offset && last->code == it.code && last->pack == it.pack)
+    last->length += it.length;
+  else
+    all.push_back(std::move(it));
 }
+
+}  // namespace
 
 struct Verify::Task {
   uint64_t first = 0, end = 0;
@@ -36,15 +46,11 @@ VerifyOutcome Verify::run() {
   out.blocks_checked = checked_;
   out.bytes_read = read_;
   if (!out.cancelled) out.root = merkle_.root(options_.size, options_.block_size);
-  // Found by several threads: into disk order, neighbours with the same cause as one.
+  // Found by several threads: into disk order.
   std::sort(damage_.begin(), damage_.end(), [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
   for (Damage& it : damage_) {
     it.length = std::min(it.length, options_.size - std::min(options_.size, it.offset));
-    if (!out.damage.empty() && it.length > 0 && out.damage.back().offset + out.damage.back().length == it.offset && out.damage.back().code == it.code &&
-        out.damage.back().pack == it.pack)
-      out.damage.back().length += it.length;
-    else
-      out.damage.push_back(std::move(it));
+    add(out.damage, std::move(it));
   }
   return out;
 }
@@ -58,6 +64,7 @@ bool Verify::claim(Task& task) {
   task.end = std::min(blocks_, task.first + std::max<uint64_t>(1, kTaskBytes / options_.block_size));
   const uint64_t count = task.end - task.first;
   merkle_.zeros(task.first - next_);
+  position_ += disk_bytes(next_, task.first);
   uint64_t hashed = task.first;
   digests_.take(task.first, count, [&](uint64_t block, const Digest& it, size_t) {
     merkle_.zeros(block - hashed);
@@ -102,10 +109,11 @@ void Verify::work(BlockReader& reader, Task& task) {
   auto digest = task.digests.begin();
   std::vector<BlockPlace> wanted;
   std::vector<Digest> expected;
+  std::vector<Damage> found;
   for (const BlockPlace& it : task.places) {
-    for (; digest != task.digests.end() && digest->first < it.block; digest++) note(digest->first, nullptr, differ);
+    for (; digest != task.digests.end() && digest->first < it.block; digest++) note(found, digest->first, nullptr, differ);
     if (digest == task.digests.end() || digest->first != it.block) {
-      note(it.block, &it, differ);
+      note(found, it.block, &it, differ);
       continue;
     }
     if (sampled(it.block)) {
@@ -114,7 +122,7 @@ void Verify::work(BlockReader& reader, Task& task) {
     }
     digest++;
   }
-  for (; digest != task.digests.end(); digest++) note(digest->first, nullptr, differ);
+  for (; digest != task.digests.end(); digest++) note(found, digest->first, nullptr, differ);
 
   // All at once is quicker; when that fails, each alone, so that only what is damaged is named.
   bool together = true;
@@ -129,10 +137,12 @@ void Verify::work(BlockReader& reader, Task& task) {
       if (!together) reader.fetch({&it, 1});
       check(reader, it, expected[i]);
     } catch (const Error& error) {
-      note(it.block, &it, error);
+      note(found, it.block, &it, error);
     }
   }
-  position_ += (task.end - task.first) * options_.block_size;
+  position_ += disk_bytes(task.first, task.end);
+  const std::lock_guard lock(damage_mutex_);
+  damage_.insert(damage_.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
 }
 
 void Verify::check(BlockReader& reader, const BlockPlace& place, const Digest& digest) {
@@ -143,10 +153,14 @@ void Verify::check(BlockReader& reader, const BlockPlace& place, const Digest& d
   read_ += place.length;
 }
 
-void Verify::note(uint64_t block, const BlockPlace* place, const Error& error) {
-  const std::lock_guard lock(damage_mutex_);
+void Verify::note(std::vector<Damage>& found, uint64_t block, const BlockPlace* place, const Error& error) {
   damaged_++;
-  damage_.push_back({block * options_.block_size, options_.block_size, place != nullptr ? hex(place->pack) : "", error.code(), error.what()});
+  add(found, {block * options_.block_size, options_.block_size, place != nullptr ? hex(place->pack) : "", error.code(), error.what()});
+}
+
+// How many bytes of the disk the blocks [start, end) are; the last one may be short.
+uint64_t Verify::disk_bytes(uint64_t start, uint64_t end) const {
+  return std::min(end * options_.block_size, options_.size) - std::min(start * options_.block_size, options_.size);
 }
 
 }  // namespace strata

@@ -49,7 +49,8 @@ class Verify {
   bool claim(Task& task);
   void work(BlockReader& reader, Task& task);
   void check(BlockReader& reader, const BlockPlace& place, const Digest& digest);
-  void note(uint64_t block, const BlockPlace* place, const Error& error);
+  void note(std::vector<Damage>& found, uint64_t block, const BlockPlace* place, const Error& error);
+  uint64_t disk_bytes(uint64_t start, uint64_t end) const;
   bool sampled(uint64_t block) const;
   void check_packs(FrameCodec& codec);
 
