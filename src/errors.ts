@@ -145,6 +145,12 @@ export const errorTable = {
     http: 401,
     hint: 'set STRATA_PASSWORD or STRATA_PASSWORD_FILE, or use --password-file',
   },
+  ENCRYPTION_EXPECTED: {
+    message: 'a passphrase was given, but repository {location} is not encrypted: nothing was stored there',
+    exit: 1,
+    http: 409,
+    hint: 'if it never was, give no passphrase (unset STRATA_PASSWORD); if it was, somebody has changed strata.json',
+  },
   PASSPHRASE_EMPTY: {
     message: 'the passphrase is empty',
     exit: 2,

@@ -11,6 +11,11 @@ export async function openingPassphrase(file: string | undefined, signal?: Abort
   return ask('Passphrase of the repository', signal);
 }
 
+/** Whether a passphrase was given, so that none would be asked for. */
+export function isPassphraseGiven(file: string | undefined): boolean {
+  return file !== undefined || Boolean(process.env.STRATA_PASSWORD || process.env.STRATA_PASSWORD_FILE);
+}
+
 /** The first passphrase of a new repository: from where later ones come too, but asked for twice. */
 export async function firstPassphrase(file: string | undefined): Promise<string> {
   const given = await readGiven(file, '--password-file', 'STRATA_PASSWORD');

@@ -8,7 +8,7 @@ import type { RepositoryAccess } from '../jobs/access.ts';
 import type { Job, JobEvent } from '../jobs/job.ts';
 import type { StrataEvent } from '../repository/events.ts';
 import { complain, printDocument, printEvent, printResult } from './output.ts';
-import { openingPassphrase } from './passphrase.ts';
+import { isPassphraseGiven, openingPassphrase } from './passphrase.ts';
 import { Progress } from './progress.ts';
 import { formatSize } from './units.ts';
 
@@ -58,7 +58,11 @@ export class Session {
     const location = this.#location;
     if (location === undefined) throw fail('USAGE', { problem: 'no repository was named; use --repo or STRATA_REPO' });
     this.#log?.debug({ location }, 'repository');
-    return { location, passphrase: () => openingPassphrase(this.#passwordFile, this.#interrupt.signal) };
+    return {
+      location,
+      passphrase: () => openingPassphrase(this.#passwordFile, this.#interrupt.signal),
+      passphraseGiven: isPassphraseGiven(this.#passwordFile),
+    };
   }
 
   /** Whether the line or the environment names a repository. */

@@ -7,6 +7,8 @@ export interface RepositoryAccess {
   readonly location: string;
   /** Only called for an encrypted repository. */
   readonly passphrase: () => Promise<string>;
+  /** Whether a passphrase was given beforehand: then the repository is meant to be an encrypted one. */
+  readonly passphraseGiven: boolean;
 }
 
 /** Opens the repository for the time of `work`. */

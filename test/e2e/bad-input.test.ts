@@ -5,13 +5,14 @@ import { beforeAll, expect, test } from 'vitest';
 import { readPoint } from '../../src/repository/points.ts';
 import { sealRecord } from '../../src/repository/record.ts';
 import { Repository } from '../../src/repository/repository.ts';
-import { openBench, treeDigest } from './strata.ts';
+import { openBench, passphrase, treeDigest } from './strata.ts';
 
 const bench = await openBench();
 const work = bench.path('work');
 const at = (name: string) => join(work, name);
 const repo = at('repo');
 const point = { id: '', twin: '' };
+const known = { STRATA_PASSWORD: passphrase };
 
 beforeAll(async () => {
   await mkdir(at('folder'), { recursive: true });
@@ -20,7 +21,7 @@ beforeAll(async () => {
   await writeFile(at('other.img'), 'contents of another');
   await writeFile(at('empty.img'), '');
   await writeFile(at('empty.pass'), '\n');
-  await bench.document(['init', '--repo', at('sealed')]);
+  await bench.document(['init', '--repo', at('sealed')], { env: known });
   await bench.document(['init', '--repo', repo, '--no-encryption']);
   const events = await bench.events(['backup', at('disk.img'), '--repo', repo, '--machine', 'm', '--disk', 'd']);
   point.id = events.at(-1).point;
@@ -143,6 +144,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a new repository among files': {
     words: ['init'],
     repo: at('folder'),
+    env: known,
     code: 1,
     message: `${at('folder')} is not empty and not a repository`,
   },
@@ -186,10 +188,17 @@ const cases: Readonly<Record<string, Case>> = {
     code: 2,
     message: `--password-file: cannot read ${at('missing.pass')}: no such file or directory`,
   },
-  'no new passphrase': { words: ['key', 'add'], repo: at('sealed'), code: 2, message: /no new passphrase was given/ },
+  'no new passphrase': {
+    words: ['key', 'add'],
+    repo: at('sealed'),
+    env: known,
+    code: 2,
+    message: /no new passphrase was given/,
+  },
   'a key that is not there': {
     words: ['key', 'remove', 'abcd'],
     repo: at('sealed'),
+    env: known,
     code: 1,
     message: 'the repository has no key abcd',
   },
@@ -255,10 +264,16 @@ const cases: Readonly<Record<string, Case>> = {
     code: 1,
     message: /vhdx.* not supported yet/,
   },
-  'a partition, which comes later': {
+  'a partition that is not there': {
     words: () => ['restore', point.id, '--to', at('x.img'), '--partition', '1'],
     code: 1,
-    message: /not supported yet/,
+    message: /has no partition 1; it has none/,
+  },
+  'a passphrase for a repository that says it is not encrypted': {
+    words: ['backup', at('disk.img')],
+    env: known,
+    code: 1,
+    message: `a passphrase was given, but repository ${repo} is not encrypted: nothing was stored there`,
   },
 
   'garbage as block size': option(['init', '--block-size', '100K'], 'It takes a power of two'),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mib } from './images.ts';
-import { type Json, openBench, treeDigest } from './strata.ts';
+import { type Json, openBench, passphrase, treeDigest } from './strata.ts';
 
 const bench = await openBench();
 const env = { STRATA_REPO: bench.path('repo') };
@@ -51,7 +51,9 @@ describe('a script', () => {
     const { point } = (await bench.events(['backup', disk, '--machine', 'dry'], { env })).at(-1);
     const before = await treeDigest(bench.path('repo'));
     const tried = [
-      await bench.document(['init', '--repo', bench.path('new'), '--dry-run']),
+      await bench.document(['init', '--repo', bench.path('new'), '--dry-run'], {
+        env: { STRATA_PASSWORD: passphrase },
+      }),
       await bench.document(['forget', point, '--dry-run'], { env }),
       (await bench.events(['backup', disk, '--machine', 'dry', '--dry-run'], { env })).at(-1),
       (await bench.events(['restore', point, '--to', bench.path('new'), '--dry-run'], { env })).at(-1),

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Json, openBench, passphrase } from './strata.ts';
 
-const bench = await openBench();
+const bench = await openBench(passphrase);
 const repo = bench.path('repo');
 const second = { STRATA_NEW_PASSWORD: 'a second one' };
 

@@ -4,13 +4,13 @@ import { copyFile, open, readFile, stat, truncate, writeFile } from 'node:fs/pro
 import { hostname } from 'node:os';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { addFile, makeImage, mib, run } from './images.ts';
-import { type Json, openBench } from './strata.ts';
+import { type Json, openBench, passphrase } from './strata.ts';
 
-const bench = await openBench();
+const bench = await openBench(passphrase);
 const image = bench.path('disk.img');
 const env = { STRATA_REPO: bench.path('repo') };
 /** Unencrypted, so that nothing waits for a key to be derived. */
-const plain = { STRATA_REPO: bench.path('plain') };
+const plain = { STRATA_REPO: bench.path('plain'), STRATA_PASSWORD: '' };
 const first = { image: bench.path('first.img'), backup: {} as Json };
 const second = { image: bench.path('second.img'), backup: {} as Json };
 

@@ -42,15 +42,15 @@ export interface Bench {
   onTerminal(words: readonly string[], settings?: Settings): Running;
 }
 
-/** Makes the folder of a test file. */
-export async function openBench(): Promise<Bench> {
+/** Makes the folder of a test file. Every `strata` gets the passphrase, when one is named. */
+export async function openBench(password = ''): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'strata-e2e-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));
   const program = join(checkout, 'strata');
   const environment = {
     PATH: process.env.PATH,
     HOME: folder,
-    STRATA_PASSWORD: passphrase,
+    STRATA_PASSWORD: password,
     ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
   };
 

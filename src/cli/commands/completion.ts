@@ -4,7 +4,7 @@ import { type Candidate, complete } from '../completion/complete.ts';
 import { completionScript, type Shell, shells } from '../completion/scripts.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { printResult } from '../output.ts';
-import { openingPassphrase } from '../passphrase.ts';
+import { isPassphraseGiven, openingPassphrase } from '../passphrase.ts';
 import { formatTime } from '../units.ts';
 
 export function addCompletion(program: Command): void {
@@ -39,7 +39,10 @@ async function pointsOf(repo: string | undefined): Promise<Candidate[]> {
   const location = repo ?? process.env.STRATA_REPO;
   if (!location) return [];
   const { pointsJob } = await import('../../jobs/points.ts');
-  const { points } = await pointsJob({ location, passphrase: () => openingPassphrase(undefined) }, {});
+  const { points } = await pointsJob(
+    { location, passphrase: () => openingPassphrase(undefined), passphraseGiven: isPassphraseGiven(undefined) },
+    {},
+  );
   return points.map((point) => ({
     value: point.id,
     description: `${point.machine}/${point.disk} ${formatTime(point.time)} ${point.kind}`,
