@@ -1,5 +1,6 @@
 // Named places where a test makes a run fail or die: STRATA_FAILPOINT="NAME:N:kill|eio|enospc" acts at the N-th hit of NAME in this
-// process ("native.*" counts every native place; "-" in front of the action, as in "1-:eio", acts from the N-th hit on).
+// process ("native.*" counts every native place, "native.source.*" those of the source; "-" in front of the action, as in "1-:eio", acts
+// from the N-th hit on).
 // STRATA_FAILPOINT_TRACE=FILE appends the name of each hit to FILE. Without these variables a hit is one load of a flag.
 #pragma once
 #include <atomic>
