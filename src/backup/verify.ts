@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { fail, isStrataError } from '../errors.ts';
-import { chainOf, type PointChain } from '../repository/chain.ts';
+import { chainOf, type KnownLinks, type PointChain } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';
 import { writeMark } from '../repository/marks.ts';
 import { type DamagedPoint, listPoints, type Point } from '../repository/points.ts';
@@ -66,7 +66,8 @@ export async function verify(
   emit({ event: 'stage', stage: 'check' });
   const { points, damaged } = await pointsOf(repo, request);
   const subjects: Subject[] = [];
-  for (const point of points) subjects.push(await subjectOf(repo, point));
+  const known: KnownLinks = new Map();
+  for (const point of points) subjects.push(await subjectOf(repo, point, known));
   const inspection = newInspection(repo, emit, signal);
   emit({ event: 'started', action: 'verify', subject: all ? 'all points' : `${points.length} points` });
   emit({ event: 'stage', stage: 'verify' });
@@ -107,9 +108,9 @@ async function pointsOf(
   return { points: [...points.values()], damaged };
 }
 
-async function subjectOf(repo: Repository, point: Point): Promise<Subject> {
+async function subjectOf(repo: Repository, point: Point, known: KnownLinks): Promise<Subject> {
   try {
-    return { point, chain: await chainOf(repo, point.manifest), damage: [] };
+    return { point, chain: await chainOf(repo, point.manifest, ['loc', 'dig'], known), damage: [] };
   } catch (error) {
     return { point, chain: null, damage: [damageOf(error)] };
   }

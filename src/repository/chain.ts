@@ -13,6 +13,14 @@ export interface PointChain {
 
 type Column = 'loc' | 'dig';
 
+interface Link {
+  readonly manifest: Manifest;
+  readonly layer: Layer;
+}
+
+/** What was read of chains before, with the same columns, for who asks for many that share their points. */
+export type KnownLinks = Map<string, Link>;
+
 /**
  * The chain of a point, itself included; forgotten points count, since others stand on them. Throws CHAIN_BROKEN
  * when a manifest is lost, MAP_MISSING or MAP_DAMAGED when a column that is asked for is not there in its length.
@@ -21,22 +29,30 @@ export async function chainOf(
   repo: Repository,
   manifest: Manifest,
   columns: readonly Column[] = ['loc', 'dig'],
+  known: KnownLinks = new Map(),
 ): Promise<PointChain> {
-  const manifests = [manifest];
-  const layers = [await layerOf(repo, manifest, columns)];
-  for (let newest = manifest; newest.parent !== null; ) {
-    const parent = await readParent(repo, manifest, newest.parent);
-    const reason = whyNotParent(parent, newest, manifests);
-    if (reason !== null) throw fail('CHAIN_BROKEN', { point: manifest.id, missing: parent.id, reason });
-    manifests.push(parent);
-    layers.push(await layerOf(repo, parent, columns));
-    newest = parent;
+  const linkOf = async (id: string, read: () => Promise<Manifest>): Promise<Link> => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const manifest = await read();
+    const link = { manifest, layer: await layerOf(repo, manifest, columns) };
+    known.set(id, link);
+    return link;
+  };
+  const chain = [await linkOf(manifest.id, async () => manifest)];
+  for (let parent = manifest.parent; parent !== null; ) {
+    const id = parent;
+    const link = await linkOf(id, () => readParent(repo, manifest, id));
+    const reason = whyNotParent(link.manifest, manifest, chain);
+    if (reason !== null) throw fail('CHAIN_BROKEN', { point: manifest.id, missing: id, reason });
+    chain.push(link);
+    parent = link.manifest.parent;
   }
-  return { manifests, layers };
+  return { manifests: chain.map((link) => link.manifest), layers: chain.map((link) => link.layer) };
 }
 
 /** One point's own map, once its columns are known to be there. */
-export async function layerOf(repo: Repository, manifest: Manifest, columns: readonly Column[]): Promise<Layer> {
+async function layerOf(repo: Repository, manifest: Manifest, columns: readonly Column[]): Promise<Layer> {
   for (const column of columns) {
     const name = columnName(manifest.id, column);
     const expected = manifest.map[column].bytes;
@@ -67,9 +83,9 @@ async function readParent(repo: Repository, point: Manifest, parent: string): Pr
   }
 }
 
-function whyNotParent(parent: Manifest, child: Manifest, seen: readonly Manifest[]): string | null {
-  if (seen.some(({ id }) => id === parent.id)) return 'depends on it in turn';
-  if (parent.blockSize !== child.blockSize)
-    return `has blocks of ${parent.blockSize} bytes instead of ${child.blockSize}`;
+function whyNotParent(parent: Manifest, point: Manifest, seen: readonly Link[]): string | null {
+  if (seen.some(({ manifest }) => manifest.id === parent.id)) return 'depends on it in turn';
+  if (parent.blockSize !== point.blockSize)
+    return `has blocks of ${parent.blockSize} bytes instead of ${point.blockSize}`;
   return null;
 }
