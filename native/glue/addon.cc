@@ -9,6 +9,7 @@
 
 #include "../core/backup.h"
 #include "../core/compare.h"
+#include "../core/read_range.h"
 #include "../core/restore.h"
 #include "../core/verify.h"
 #include "run.h"
@@ -373,6 +374,24 @@ Napi::Value packs_of(const Info& info) {
       [] {});
 }
 
+Napi::Value read_content(const Info& info) {
+  constexpr uint64_t kMost = 16 << 20;
+  const Napi::Object from = object(info[0], "options");
+  const uint32_t block = block_size(from);
+  const auto key = vault(from.Get("vault"));
+  const auto layers = chain(from, "chain", block);
+  const std::string packs = text(object(from.Get("packs"), "packs"), "folder");
+  const uint64_t offset = count(from, "offset"), length = count(from, "length");
+  if (length > kMost) throw Error("NATIVE_ARGUMENT", "at most 16 MiB are read at once");
+  return Run::start(
+      info.Env(), "strata read",
+      [=](const Run::Post&) -> Run::Deliver {
+        const auto content = std::make_shared<Bytes>(read_range(key, layers, packs, block, offset, length));
+        return [content](Napi::Env env) { return Napi::Buffer<uint8_t>::Copy(env, content->data(), content->size()); };
+      },
+      [] {});
+}
+
 Napi::Value size_of(const Info& info) {
   const int fd = info[0].ToNumber().Int32Value();
   struct stat facts;
@@ -406,6 +425,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("diff", function(env, "diff", diff));
   exports.Set("statistics", function(env, "statistics", statistics));
   exports.Set("packsOf", function(env, "packsOf", packs_of));
+  exports.Set("readContent", function(env, "readContent", read_content));
   exports.Set("sizeOf", function(env, "sizeOf", size_of));
   exports.Set("about", function(env, "about", about));
   return exports;
