@@ -197,6 +197,12 @@ export const errorTable = {
     errno: 'ENOENT',
     hint: 'strata points lists them',
   },
+  POINT_IN_DOUBT: {
+    message: 'which point is the newest cannot be told: {reason}',
+    exit: 13,
+    http: 409,
+    hint: 'name the point by its id; strata points lists the ones that can be read',
+  },
   POINT_AMBIGUOUS: {
     message: '{spec} means several restore points: {candidates}',
     exit: 1,

@@ -243,6 +243,15 @@ export interface Native {
     blockSize: number;
   }): Promise<readonly (readonly [number, number])[]>;
   statistics(options: { vault: Vault; chain: Chain; blockSize: number }): Promise<ChainStatistics>;
+  /** Up to 16 MiB of a point's content; zeros past the end of the disk. */
+  readContent(options: {
+    vault: Vault;
+    chain: Chain;
+    packs: PackPlace;
+    blockSize: number;
+    offset: number;
+    length: number;
+  }): Promise<Buffer>;
   /** Size in bytes of an open block device (BLKGETSIZE64) or file. */
   sizeOf(fd: number): number;
   /** Ids of the packs that a `.loc` column refers to. */

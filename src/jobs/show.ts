@@ -1,8 +1,11 @@
-import { fromNative } from '../errors.ts';
+import { fromNative, isStrataError } from '../errors.ts';
 import { native } from '../native.ts';
-import { chainOf } from '../repository/chain.ts';
+import { chainOf, type PointChain } from '../repository/chain.ts';
+import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
+import { type DiskLayout, readLayout } from '../repository/layout/layout.ts';
 import type { Manifest } from '../repository/manifest.ts';
+import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 
@@ -27,6 +30,8 @@ export type ShownPoint = Manifest & {
   readonly verified: string | null;
   readonly chain: readonly ChainLink[];
   readonly statistics: PointStatistics;
+  /** Partitions and file systems found; null when what they are read from is damaged. */
+  readonly layout: DiskLayout | null;
 };
 
 /** All of one point; `emit` hears of warnings. */
@@ -34,7 +39,8 @@ export function showJob(access: RepositoryAccess, spec: string, emit: Emit): Pro
   return withRepository(access, async (repo) => {
     const point = await selectPoint(repo, spec, emit);
     const { manifest } = point;
-    const { manifests, layers } = await chainOf(repo, manifest);
+    const chain = await chainOf(repo, manifest);
+    const { manifests, layers } = chain;
     const { blockSize, size } = manifest;
     const statistics = await native
       .statistics({ vault: repo.vault, chain: layers, blockSize })
@@ -50,6 +56,23 @@ export function showJob(access: RepositoryAccess, spec: string, emit: Emit): Pro
         storedBytes: statistics.storedBytes,
         packs: statistics.packs.length,
       },
+      layout: await layoutOf(repo, manifest, chain, emit),
     };
   });
+}
+
+async function layoutOf(
+  repo: Repository,
+  manifest: Manifest,
+  { layers }: PointChain,
+  emit: Emit,
+): Promise<DiskLayout | null> {
+  try {
+    return await readLayout(contentReader(repo, manifest, layers), manifest.size);
+  } catch (error) {
+    // What else there is to show of a point with damage is worth the more.
+    if (!isStrataError(error)) throw error;
+    emit({ event: 'warning', code: 'LAYOUT_UNKNOWN', message: `its partitions cannot be told: ${error.message}` });
+    return null;
+  }
 }

@@ -10,6 +10,7 @@ export type WarningCode =
   | 'UNREADABLE'
   | 'PARENT_UNUSABLE'
   | 'MANIFEST_DAMAGED'
+  | 'LAYOUT_UNKNOWN'
   | 'PACK_MISSING'
   | 'PACK_DAMAGED'
   | 'CACHE_UNUSABLE'

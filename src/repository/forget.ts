@@ -3,6 +3,7 @@
  * others may stand on it. Space is freed by collection, not here.
  */
 import { fail } from '../errors.ts';
+import type { StrataEvent } from './events.ts';
 import { writeMark } from './marks.ts';
 import { listPoints, type Point } from './points.ts';
 import type { Repository } from './repository.ts';
@@ -27,7 +28,7 @@ export async function forgetPoints(
   const dryRun = options.dryRun ?? false;
   const chosen = new Map<string, Point>();
   for (const spec of specs) {
-    const point = await selectPoint(repo, spec);
+    const point = await selectPoint(repo, spec, refuseDoubt);
     chosen.set(point.id, point);
   }
   const { points } = await listPoints(repo, { includeForgotten: true });
@@ -37,6 +38,11 @@ export async function forgetPoints(
   const needed = ancestorsOf(kept, points);
   const forgotten = [...chosen.keys()];
   return { dryRun, forgotten, neededByOthers: forgotten.filter((id) => needed.has(id)), bytesFreed: 0 };
+}
+
+/** With a damaged manifest about, `@latest` may be another point than was meant: then only an id will do. */
+function refuseDoubt(event: StrataEvent): void {
+  if (event.event === 'warning') throw fail('POINT_IN_DOUBT', { reason: event.message });
 }
 
 function requireForgettable(point: Point, kept: readonly Point[]): void {

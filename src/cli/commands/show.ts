@@ -42,6 +42,7 @@ function describe(point: ShownPoint): string[] {
       `${formatSize(stats.bytesStored)} stored of ${formatSize(stats.bytesRead)} read in ${formatDuration(stats.seconds)}`,
     ],
     ['blocks', `${changed} changed, ${zero} zero, ${deduplicated} deduplicated`],
+    ['holds', point.layout?.fileSystem ?? ''],
     ['root', point.root],
     ['source', `${point.source.path} (${point.source.kind})`],
     ['snapshot', point.snapshot],
@@ -64,5 +65,19 @@ function describe(point: ShownPoint): string[] {
     ],
     point.chain,
   );
-  return [...fields(facts.filter(([, value]) => value !== '')), '', ...chain];
+  return [...fields(facts.filter(([, value]) => value !== '')), '', ...partitions(point), ...chain];
+}
+
+function partitions({ layout }: ShownPoint): string[] {
+  if (layout === null || layout.partitions.length === 0) return [];
+  const rows = table(
+    [
+      { title: `${layout.scheme} partition`, of: (partition) => String(partition.number) },
+      { title: 'size', of: (partition) => formatSize(partition.length), align: 'right' },
+      { title: 'holds', of: (partition) => partition.fileSystem ?? '' },
+      { title: 'name', of: (partition) => partition.name },
+    ],
+    layout.partitions,
+  );
+  return [...rows, ''];
 }
