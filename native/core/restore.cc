@@ -12,6 +12,8 @@ constexpr uint64_t kTaskBytes = 2 << 20;
 // Zero ranges go out in steps of this size, so that progress shows and cancelling works on huge ones.
 constexpr uint64_t kZeroBytes = 1 << 30;
 constexpr uint64_t kZeroBuffer = 1 << 20;
+// A delta clears zero ranges in steps of this size: what is zero already within the rest is left alone.
+constexpr uint64_t kZeroLook = 64 << 10;
 }  // namespace
 
 struct Restore::Task {
@@ -144,14 +146,14 @@ void Restore::zero_range(uint64_t first, uint64_t last, Bytes& target) {
   if (options_.mode == RestoreMode::fresh && options_.sparse) return;
   if (options_.mode != RestoreMode::delta) return clear(start, end);
   // Holes of the target are zero; only its data is looked at, and only what is not zero is cleared.
-  target.resize(kZeroBuffer);
+  target.resize(kZeroLook);
   for (uint64_t at = start; at < end && !control_.stopping();) {
     const off_t data = lseek(options_.fd, static_cast<off_t>(at), SEEK_DATA);
     const uint64_t next = data < 0 ? (errno == ENXIO ? end : at) : std::min<uint64_t>(static_cast<uint64_t>(data), end);
     skipped_ += next - at;
     at = next;
     if (at >= end) break;
-    const size_t step = std::min(end - at, kZeroBuffer);
+    const size_t step = std::min(end - at, kZeroLook);
     const ssize_t got = read_at(options_.fd, target.data(), step, at);
     if (got < 0) throw Error("TARGET_READ", "cannot read the target at " + std::to_string(at), static_cast<int>(-got));
     const auto filled = static_cast<size_t>(got);

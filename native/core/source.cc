@@ -35,7 +35,8 @@ Source::Source(const std::string& path, int fd, SourceKind kind, uint64_t size, 
       direct_ = true;
     }
   }
-  if (!owned_) owned_ = open_file(path, O_RDONLY, "SOURCE_OPEN");
+  // A named pipe without a writer must not hold up the open: it is waited for by poll, which sees a cancel.
+  if (!owned_) owned_ = open_file(path, kind == SourceKind::stream ? O_RDONLY | O_NONBLOCK : O_RDONLY, "SOURCE_OPEN");
   fd_ = owned_.get();
   if (!direct_ && kind == SourceKind::file) posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);  // a hint; reading works without
 }

@@ -12,6 +12,7 @@
 #include "../core/read_range.h"
 #include "../core/restore.h"
 #include "../core/verify.h"
+#include "held.h"
 #include "run.h"
 
 namespace strata::glue {
@@ -181,7 +182,7 @@ Napi::Value start_backup(const Info& info) {
   if (!listener.IsFunction()) throw Error("NATIVE_ARGUMENT", "onPack must be a function");
   // The post function exists once the thread runs; the backup calls it from there only.
   const auto post = std::make_shared<Run::Post>();
-  const auto backup = std::make_shared<Backup>(backup_options(from), [post](const FinishedPack& pack) {
+  const auto held = std::make_shared<Held<Backup>>(std::make_shared<Backup>(backup_options(from), [post](const FinishedPack& pack) {
     (*post)([pack](Napi::Env inner) -> Napi::Value {
       auto event = Napi::Object::New(inner);
       put(event, "seq", pack.sequence);
@@ -191,32 +192,35 @@ Napi::Value start_backup(const Info& info) {
       put(event, "frames", pack.frames);
       return event;
     });
-  });
+  }));
   const Napi::Promise finished = Run::start(
       env, "strata backup",
-      [backup, post](const Run::Post& call) -> Run::Deliver {
+      [held, post](const Run::Post& call) -> Run::Deliver {
         *post = call;
-        const auto outcome = std::make_shared<BackupOutcome>(backup->run());
+        const auto outcome = std::make_shared<BackupOutcome>(held->run());
         return [outcome](Napi::Env inner) { return backup_result(inner, *outcome); };
       },
-      [backup] { backup->cancel(); }, listener.As<Napi::Function>());
+      [held] {
+        if (const auto backup = held->action()) backup->abandon();
+      },
+      listener.As<Napi::Function>());
 
   auto out = Napi::Object::New(env);
   out.Set("finished", finished);
-  out.Set("cancel", function(env, "cancel", [backup](const Info& call) {
-            backup->cancel();
+  out.Set("cancel", function(env, "cancel", [held](const Info& call) {
+            held->cancel();
             return call.Env().Undefined();
           }));
-  out.Set("packStored", function(env, "packStored", [backup](const Info& call) {
-            backup->pack_stored();
+  out.Set("packStored", function(env, "packStored", [held](const Info& call) {
+            if (const auto backup = held->action()) backup->pack_stored();
             return call.Env().Undefined();
           }));
-  out.Set("packFailed", function(env, "packFailed", [backup](const Info& call) {
-            backup->pack_failed();
+  out.Set("packFailed", function(env, "packFailed", [held](const Info& call) {
+            if (const auto backup = held->action()) backup->pack_failed();
             return call.Env().Undefined();
           }));
-  out.Set("progress", function(env, "progress", [backup](const Info& call) -> Napi::Value {
-            const BackupProgress now = backup->progress();
+  out.Set("progress", function(env, "progress", [held](const Info& call) -> Napi::Value {
+            const BackupProgress now = held->progress();
             auto it = Napi::Object::New(call.Env());
             put(it, "position", now.position);
             put(it, "bytesRead", now.bytes_read);
@@ -229,11 +233,11 @@ Napi::Value start_backup(const Info& info) {
 
 // What restore and verify share: an object with finished, cancel and progress.
 template <typename Action, typename Progress>
-Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Action> action, std::function<Run::Deliver()> work, Progress progress) {
+Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Held<Action>> held, std::function<Run::Deliver()> work, Progress progress) {
   auto out = Napi::Object::New(env);
-  out.Set("finished", Run::start(env, name, [action, work](const Run::Post&) { return work(); }, [action] { action->cancel(); }));
-  out.Set("cancel", function(env, "cancel", [action](const Info& call) {
-            action->cancel();
+  out.Set("finished", Run::start(env, name, [work](const Run::Post&) { return work(); }, [held] { held->cancel(); }));
+  out.Set("cancel", function(env, "cancel", [held](const Info& call) {
+            held->cancel();
             return call.Env().Undefined();
           }));
   out.Set("progress", function(env, "progress", [progress](const Info& call) -> Napi::Value { return progress(call.Env()); }));
@@ -264,18 +268,18 @@ Napi::Value start_restore(const Info& info) {
   options.from = count(from, "from");
   options.length = count(from, "length");
   if (options.from > options.size || options.length > options.size - options.from) throw Error("NATIVE_ARGUMENT", "the part to restore lies outside the disk");
-  const auto action = std::make_shared<Restore>(std::move(options));
+  const auto held = std::make_shared<Held<Restore>>(std::make_shared<Restore>(std::move(options)));
   return run_object(
-      info.Env(), "strata restore", action,
-      [action]() -> Run::Deliver {
-        const bool whole = action->run();
-        return [action, whole](Napi::Env env) -> Napi::Value {
-          auto out = restore_progress(env, action->progress());
+      info.Env(), "strata restore", held,
+      [held]() -> Run::Deliver {
+        const bool whole = held->run();
+        return [held, whole](Napi::Env env) -> Napi::Value {
+          auto out = restore_progress(env, held->progress());
           out.Set("cancelled", !whole);
           return out;
         };
       },
-      [action](Napi::Env env) { return restore_progress(env, action->progress()); });
+      [held](Napi::Env env) { return restore_progress(env, held->progress()); });
 }
 
 Napi::Value verify_result(Napi::Env env, const VerifyOutcome& from) {
@@ -310,15 +314,15 @@ Napi::Value start_verify(const Info& info) {
   options.sample_percent = number(from, "samplePercent");
   options.seed = count(from, "seed");
   options.threads = static_cast<unsigned>(count(from, "threads"));
-  const auto action = std::make_shared<Verify>(std::move(options));
+  const auto held = std::make_shared<Held<Verify>>(std::make_shared<Verify>(std::move(options)));
   return run_object(
-      info.Env(), "strata verify", action,
-      [action]() -> Run::Deliver {
-        const auto outcome = std::make_shared<VerifyOutcome>(action->run());
+      info.Env(), "strata verify", held,
+      [held]() -> Run::Deliver {
+        const auto outcome = std::make_shared<VerifyOutcome>(held->run());
         return [outcome](Napi::Env env) { return verify_result(env, *outcome); };
       },
-      [action](Napi::Env env) -> Napi::Value {
-        const VerifyProgress now = action->progress();
+      [held](Napi::Env env) -> Napi::Value {
+        const VerifyProgress now = held->progress();
         auto out = Napi::Object::New(env);
         put(out, "position", now.position);
         put(out, "blocksChecked", now.blocks_checked);
