@@ -100,8 +100,9 @@ Napi::Value open_dedup_index(const Info& info) {
         const auto index = std::make_shared<DedupIndex>(key, packs, cache, memory);
         return [index](Napi::Env env) {
           auto out = Napi::Object::New(env);
-          auto* const held = new Index(index);
-          auto handle = Napi::External<Index>::New(env, held, [](Napi::Env, Index* done) { delete done; });
+          // Shared with `close`, which may outlive the handle.
+          const auto held = std::make_shared<Index>(index);
+          auto handle = Napi::External<std::shared_ptr<Index>>::New(env, new std::shared_ptr<Index>(held), [](Napi::Env, std::shared_ptr<Index>* done) { delete done; });
           out.Set("handle", handle);
           put(out, "entries", index->entries());
           out.Set("skipped", strings(env, hex_all(index->skipped())));
@@ -164,12 +165,14 @@ BackupOptions backup_options(const Napi::Object& from) {
   out.parent = chain(from, "parent", out.block_size);
   out.missing_packs = pack_ids(from, "missingPacks");
   const Napi::Value dedup = from.Get("dedup");
-  if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<Index>>().Data();
+  if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<std::shared_ptr<Index>>>().Data()->get();
   out.spool = text(from, "spool");
   out.run_id = from_hex<12>(text(from, "runId"));
   out.pack_size = count(from, "packSize");
   if (out.pack_size < (1u << 20) || out.pack_size > (1u << 30)) throw Error("NATIVE_ARGUMENT", "packSize must be from 1 MiB to 1 GiB");
-  out.level = static_cast<int>(number(from, "level"));
+  const double level = number(from, "level");
+  if (!(level >= ZSTD_minCLevel() && level <= ZSTD_maxCLevel())) throw Error("NATIVE_ARGUMENT", "level must be one of zstd's");
+  out.level = static_cast<int>(level);
   out.threads = static_cast<unsigned>(count(from, "threads"));
   out.rate_limit = count(from, "rateLimit");
   return out;
@@ -332,15 +335,24 @@ Napi::Value start_verify(const Info& info) {
       });
 }
 
+// Size of the chain's newest point.
+uint64_t newest_size(const Napi::Object& from, const char* name) {
+  const auto list = object(from.Get(name), name).As<Napi::Array>();
+  return list.Length() == 0 ? 0 : count(object(list.Get(0u), "a layer"), "size");
+}
+
 Napi::Value diff(const Info& info) {
   const Napi::Object from = object(info[0], "options");
   const uint32_t block = block_size(from);
   const auto key = vault(from.Get("vault"));
   const auto a = chain(from, "a", block), b = chain(from, "b", block);
+  const uint64_t size = std::max(newest_size(from, "a"), newest_size(from, "b"));
   return Run::start(
       info.Env(), "strata diff",
       [=](const Run::Post&) -> Run::Deliver {
         const auto ranges = std::make_shared<std::vector<Range>>(diff_chains(key, a, b, block));
+        // The last block may reach beyond the disk.
+        if (!ranges->empty()) ranges->back().length = std::min(ranges->back().length, size - ranges->back().offset);
         return [ranges](Napi::Env env) { return pairs(env, *ranges); };
       },
       [] {});
@@ -350,13 +362,15 @@ Napi::Value statistics(const Info& info) {
   const Napi::Object from = object(info[0], "options");
   const auto key = vault(from.Get("vault"));
   const auto layers = chain(from, "chain", block_size(from));
+  const uint64_t blocks = layers.empty() ? 0 : layers.front().blocks;
   return Run::start(
       info.Env(), "strata statistics",
       [=](const Run::Post&) -> Run::Deliver {
         const auto found = std::make_shared<ChainStatistics>(chain_statistics(key, layers));
-        return [found](Napi::Env env) {
+        return [found, blocks](Napi::Env env) {
           auto out = Napi::Object::New(env);
           put(out, "dataBlocks", found->data_blocks);
+          put(out, "zeroBlocks", blocks - found->data_blocks);
           put(out, "storedBytes", found->stored_bytes);
           out.Set("packs", strings(env, hex_all({found->packs.begin(), found->packs.end()})));
           return out;

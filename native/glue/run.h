@@ -25,7 +25,7 @@ class Run : public std::enable_shared_from_this<Run> {
     run->channel_ = Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), name, 0, 1);
     run->hook_ = new std::weak_ptr<Run>(run);
     napi_add_env_cleanup_hook(env, at_exit, run->hook_);
-    run->thread_ = std::thread([run, work = std::move(work)] {
+    auto body = [run, work = std::move(work)] {
       const auto call = [&](auto body) { run->channel_.BlockingCall([body = std::move(body)](Napi::Env inner, Napi::Function) { body(inner); }); };
       try {
         Deliver result = work([&](Deliver event) { call([run, event = std::move(event)](Napi::Env inner) { run->listener_.Call({event(inner)}); }); });
@@ -35,7 +35,15 @@ class Run : public std::enable_shared_from_this<Run> {
         call([run, error](Napi::Env inner) { run->settle(inner, nullptr, &error); });
       }
       run->channel_.Release();
-    });
+    };
+    try {
+      run->thread_ = std::thread(std::move(body));
+    } catch (...) {
+      run->channel_.Abort();
+      napi_remove_env_cleanup_hook(env, at_exit, run->hook_);
+      delete run->hook_;
+      throw;
+    }
     return promise;
   }
 
@@ -43,7 +51,7 @@ class Run : public std::enable_shared_from_this<Run> {
 
  private:
   void settle(Napi::Env env, const Deliver* result, const Error* error) {
-    thread_.detach();  // its work has returned; all that is left to it is to release the channel
+    thread_.join();  // its work has returned; all that is left to it is to release the channel
     napi_remove_env_cleanup_hook(env, at_exit, hook_);
     delete std::exchange(hook_, nullptr);
     listener_.Reset();
