@@ -9,6 +9,7 @@ import { fail, fromNative, fromSystem } from '../errors.ts';
 import { native, type RestoreOptions } from '../native.ts';
 import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
+import { failpoint } from '../repository/failpoint.ts';
 import { readPartitionTable } from '../repository/layout/layout.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -131,13 +132,16 @@ async function writeBeside(task: Task): Promise<Written> {
   try {
     // One that is there was left by a restore that was killed.
     await rm(part, { force: true });
+    failpoint('restore.open');
     const file = await open(part, 'wx+', target.mode ?? 0o600);
     const written = await useAndClose(file, async () => {
       await file.truncate(task.part.length);
       const written = await run(task, file, 'fresh');
+      failpoint('restore.fsync');
       await file.sync();
       return written;
     });
+    failpoint('restore.rename');
     await rename(part, target.path);
     await syncFolder(dirname(target.path));
     return written;
@@ -201,6 +205,7 @@ async function useAndClose<Result>(handle: FileHandle, use: () => Promise<Result
 }
 
 async function syncFolder(folder: string): Promise<void> {
+  failpoint('restore.fsync');
   const handle = await open(folder, 'r');
   await useAndClose(handle, () => handle.sync());
 }

@@ -4,14 +4,9 @@ import { expect } from 'vitest';
 import { type Bench, type Outcome, openBench } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { openEngine } from '../model/engine.ts';
+import { type Step, traceSteps } from './steps.ts';
 
 const mib = 1024 ** 2;
-
-/** A step of a run: the name of its failpoint and which passage through it. */
-export interface Step {
-  readonly name: string;
-  readonly passage: number;
-}
 
 export interface Stage {
   readonly bench: Bench;
@@ -66,26 +61,13 @@ export async function setStage(): Promise<Stage> {
   };
 
   const traced = bench.path('traced');
-  const trace = bench.path('trace');
   await cp(repo, traced, { recursive: true });
-  await bench.events(backupTo(traced), { env: { STRATA_FAILPOINT_TRACE: trace, XDG_CACHE_HOME: `${traced}.cache` } });
-  return { bench, steps: stepsOf(await readFile(trace, 'utf8')), breakAt };
+  const steps = await traceSteps(bench, backupTo(traced), { XDG_CACHE_HOME: `${traced}.cache` });
+  return { bench, steps, breakAt };
 }
 
 /** Never silent: an error with its code, or a warning when the point was made all the same. */
 function expectTold({ code, stdout, stderr }: Outcome): void {
   expect([1, 3], stdout + stderr).toContain(code);
   expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '').event).toBe(code === 1 ? 'error' : 'result');
-}
-
-function stepsOf(trace: string): Step[] {
-  const passages = new Map<string, number>();
-  return trace
-    .split('\n')
-    .filter((name) => name !== '')
-    .map((name) => {
-      const passage = (passages.get(name) ?? 0) + 1;
-      passages.set(name, passage);
-      return { name, passage };
-    });
 }

@@ -47,7 +47,10 @@ describe.skipIf(!isRoot)('a repository on a file system of its own (needs root, 
   test('that is read-only: no backup, but verify and restore', async () => {
     await run('mount', ['-o', 'remount,ro', place]);
     const { code, stderr } = await bench.strata(backup);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^strata: .*read-only.*\n {2}\S.*\n$/i) });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^strata: .*read-only.*\n {2}\S.*\n$/i),
+    });
     const { damaged } = (await bench.events(['verify', '--all', '--repo', repo], { code: 3 })).at(-1);
     expect(damaged).toBe(0);
     await bench.events(['restore', first, '--to', bench.path('again'), '--repo', repo]);
