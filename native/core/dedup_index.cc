@@ -163,13 +163,17 @@ std::optional<FramePlace> DedupIndex::find(const Digest& digest) const {
   return FramePlace{packs_[entry.pack], entry.offset, entry.length};
 }
 
-// A name beside the cache that no other index uses, of this process or another.
-std::string DedupIndex::temporary() const {
-  static std::atomic<uint64_t> next{0};
-  const std::string path = cache_ + "." + std::to_string(getpid()) + "." + std::to_string(next++);
-  unlink(path.c_str());  // left by a killed process that had the same number
-  return path;
-}
+// A name beside the cache that no other index uses, of this process or another. The file is removed at the end of the scope (unless it has
+// another name by then), so that a failure leaves nothing.
+struct DedupIndex::Temporary {
+  explicit Temporary(const std::string& cache) {
+    static std::atomic<uint64_t> next{0};
+    path = cache + "." + std::to_string(getpid()) + "." + std::to_string(next++);
+    unlink(path.c_str());  // left by a killed process that had the same number
+  }
+  ~Temporary() { unlink(path.c_str()); }
+  std::string path;
+};
 
 void DedupIndex::add_file(std::shared_ptr<const SortedFile> file) {
   auto files = std::make_shared<Files>(*files_);
@@ -204,12 +208,11 @@ void DedupIndex::spill() {
     entries.push_back(it);
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.digest < b.digest; });
-  const std::string path = temporary();
-  Appender file(path, "native.index.write");
+  const Temporary it(cache_);  // lives on as long as it is open
+  Appender file(it.path, "native.index.write");
   write_entries(file, entries);
   file.finish();
-  auto sorted = std::make_shared<SortedFile>(open_file(path, O_RDONLY, "IO"), path, 0, entries.size());
-  unlink(path.c_str());  // lives as long as it is open, and a killed run leaves nothing
+  auto sorted = std::make_shared<SortedFile>(open_file(it.path, O_RDONLY, "IO"), it.path, 0, entries.size());
   sorted->fence();
   add_file(std::move(sorted));
   fresh_.clear();
@@ -284,7 +287,8 @@ void DedupIndex::merge(Each&& each) const {
 
 void DedupIndex::save_cache() {
   spill();
-  const std::string path = temporary();
+  const Temporary temporary(cache_);
+  const std::string& path = temporary.path;
   Appender file(path, "native.index.write");
   Bytes head(kMagic, kMagic + 8);
   const View table(reinterpret_cast<const uint8_t*>(packs_.data()), packs_.size() * sizeof(PackId));

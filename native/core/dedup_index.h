@@ -40,13 +40,13 @@ class DedupIndex {
  private:
   struct Entry;
   class SortedFile;
+  struct Temporary;
   void load_cache(const std::vector<PackFile>& packs);
   void load_packs(FrameCodec& codec, const std::vector<PackFile>& packs);
   void save_cache();
   template <typename Each>
   void merge(Each&& each) const;
   void spill();
-  std::string temporary() const;
   void add_file(std::shared_ptr<const SortedFile> file);
   uint32_t number_of(const PackId& id);
   void note(const Digest& digest);

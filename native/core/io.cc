@@ -78,7 +78,8 @@ void Appender::flush() {
 void Appender::finish() {
   flush();
   sync_file_range(fd_.get(), static_cast<off_t>(pushed_), 0, SYNC_FILE_RANGE_WRITE);
-  fd_.reset();
+  // Some file systems (NFS, FUSE) write only now, and tell nobody later that it failed.
+  if (close(fd_.release()) != 0 && errno != EINTR) throw Error("SPOOL_WRITE", "cannot write " + path_, errno, path_);
   buffer_ = Bytes();
 }
 

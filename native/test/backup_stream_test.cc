@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <thread>
 
 #include "code_of.h"
@@ -70,6 +72,37 @@ TEST(BackupOfAStream, ThatNeverEndsCanBeCancelled) {
   backup.cancel();
   run.join();
   EXPECT_TRUE(outcome.cancelled);
+}
+
+TEST(BackupOfAStream, FromANamedPipeThatNobodyWritesToCanBeCancelled) {
+  SmallRepository repo;
+  const std::string path = repo.folder / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  BackupOptions options = stream_options(repo, -1);
+  options.source = path;
+  Backup backup(std::move(options), [](const FinishedPack&) {});
+  BackupOutcome outcome;
+  std::thread run([&] { outcome = backup.run(); });
+  backup.cancel();
+  run.join();
+  EXPECT_TRUE(outcome.cancelled);
+}
+
+TEST(BackupOfAStream, FromANamedPipeIsReadToItsEnd) {
+  Dice dice(101);
+  SmallRepository repo;
+  const std::string path = repo.folder / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const Bytes disk = dice.bytes(2'000'000);
+  BackupOptions options = stream_options(repo, -1);
+  options.source = path;
+  std::thread writer([&] {
+    const Fd fd = open_file(path, O_WRONLY, "IO");
+    for (size_t at = 0; at < disk.size();) at += static_cast<size_t>(write(fd.get(), disk.data() + at, disk.size() - at));
+  });
+  const BackupOutcome outcome = repo.run(std::move(options));
+  writer.join();
+  EXPECT_EQ(outcome.root, repo.root_of(disk));
 }
 
 TEST(BackupOfAStream, ThatCannotBeReadFails) {

@@ -57,14 +57,24 @@ TEST_F(FailpointDeathTest, WritesOfPacksAndMapsFail) {
   }
 }
 
-TEST_F(FailpointDeathTest, WritesOfTheIndexFail) {
-  plan("native.index.write:1:enospc");
-  EXPECT_EXIT(ends_with("SPOOL_WRITE", ENOSPC,
-                        [&] {
-                          back_up(repo_);
-                          repo_.index();
-                        }),
-              testing::ExitedWithCode(kAsExpected), "");
+TEST_F(FailpointDeathTest, WritesOfTheIndexFailAndLeaveNothing) {
+  const auto fails = [this] {
+    back_up(repo_);
+    ends_with("SPOOL_WRITE", ENOSPC, [&] {
+      const auto files = [&] { return std::distance(std::filesystem::directory_iterator(repo_.folder.path()), {}); };
+      const auto before = files();
+      try {
+        repo_.index();
+      } catch (const Error&) {
+        if (files() != before) _exit(2);
+        throw;
+      }
+    });
+  };
+  for (const char* text : {"native.index.write:1:enospc", "native.index.write:2:enospc"}) {
+    plan(text);
+    EXPECT_EXIT(fails(), testing::ExitedWithCode(kAsExpected), "") << text;
+  }
 }
 
 TEST_F(FailpointDeathTest, WritesOfTheTargetFail) {
