@@ -11,7 +11,7 @@ TEST(CancelledBackup, IsGoneOnWith) {
   Bytes disk = dice.bytes(4'000'000);
   size_t cancelled = 0;
   uint64_t saved = 0;
-  for (int i = 0; i < 20; i++) {
+  for (int i = 0; i < 15; i++) {
     BackupOptions options = repo.options(repo.put_image(disk), disk.size());
     options.threads = static_cast<unsigned>(dice.between(1, 6));
     options.pack_size = 100'000;

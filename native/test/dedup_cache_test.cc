@@ -31,7 +31,7 @@ class DedupCache : public testing::Test {
 
 TEST_F(DedupCache, IsMadeAnewWhenAnyByteOfItIsChanged) {
   Dice dice(61);
-  for (int i = 0; i < 150; i++) {
+  for (int i = 0; i < 120; i++) {
     Bytes changed = whole_;
     // Every byte of the head and the table of packs, then anywhere.
     changed[i < 80 ? static_cast<size_t>(i) : dice.below(size_)] ^= static_cast<uint8_t>(dice.between(1, 255));

@@ -61,7 +61,7 @@ TYPED_TEST(MapPageFuzz, ChangedPages) {
 
 TYPED_TEST(MapPageFuzz, RandomBytes) {
   Dice dice(12);
-  for (int i = 0; i < 200'000; i++) {
+  for (int i = 0; i < 150'000; i++) {
     Bytes any = dice.bytes(dice.below(60));
     if (any.size() >= 4 && dice.chance(90)) any[1] = any[2] = any[3] = 0;
     // Bytes with the high bit make endless numbers: give them a chance to end.

@@ -53,7 +53,7 @@ TEST(Merkle, AgreesWithTheDefinition) {
 
 TEST(Merkle, AgreesOnRandomSizes) {
   Dice dice(21);
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 150; i++) {
     const uint64_t blocks = dice.below(3000);
     const Leaves leaves = random_leaves(dice, blocks, 40);
     const uint64_t size = blocks == 0 ? 0 : blocks * kBlock - dice.below(kBlock);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "code_of.h"
+#include "medium.h"
 #include "random_disk.h"
 #include "small_repository.h"
 
@@ -68,6 +69,35 @@ TEST_F(SourceFile, ThatShrinksIsNotBackedUp) {
     std::filesystem::resize_file(options.source, left);
     EXPECT_EQ(code_of([&] { repo_.run(std::move(options)); }), "SOURCE_SIZE_CHANGED") << left;
   }
+}
+
+TEST_F(SourceFile, ThatShrinksWhileItIsReadFailsTheRun) {
+  Dice dice(133);
+  for (const bool tail_is_hole : {false, true}) {
+    Bytes disk = dice.bytes(6'000'000);
+    if (tail_is_hole) std::fill(disk.begin() + 3'000'000, disk.end(), 0);
+    const std::string path = repo_.put_image(disk);
+    BackupOptions options = repo_.options(path, disk.size());
+    options.threads = 1;
+    std::atomic<int> reads{0};
+    const BadMedium medium([&](int, off_t, size_t count) {
+      if (count >= 1 << 20 && ++reads == 2) std::filesystem::resize_file(path, 5'000'000);
+      return 0;
+    });
+    EXPECT_EQ(code_of([&] { repo_.run(std::move(options)); }), "SOURCE_SIZE_CHANGED") << tail_is_hole;
+  }
+}
+
+TEST_F(SourceFile, ThatGrowsWhileItIsReadIsBackedUpAsItWas) {
+  Dice dice(134);
+  const Bytes disk = dice.bytes(4'000'000);
+  const std::string path = repo_.put_image(disk);
+  std::atomic<bool> grown{false};
+  const BadMedium medium([&](int, off_t, size_t) {
+    if (!grown.exchange(true)) write_at(open_file(path, O_WRONLY, "IO").get(), disk, disk.size(), "IO", path);
+    return 0;
+  });
+  EXPECT_EQ(repo_.run(repo_.options(path, disk.size())).root, repo_.root_of(disk));
 }
 
 TEST_F(SourceFile, ThatIsAFolderOrNotThereFails) {
