@@ -26,7 +26,8 @@ struct Backup::Block {
   enum class Verdict { zero, same, known, fresh };
   Verdict verdict;
   Digest digest;
-  std::optional<Digest> parent;
+  QuickCheck quick;
+  std::optional<BlockDigest> parent;
   FramePlace place;                       // known
   size_t frame_at = 0, frame_length = 0;  // fresh: in the piece's frames
 };
@@ -201,7 +202,7 @@ void Backup::keep_rate(uint64_t bytes) {
 
 void Backup::compare_with_parent(Piece& piece) {
   if (piece.hole) {
-    parent_->take(piece.first, piece.count, [&](uint64_t block, const Digest&, size_t) {
+    parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest&, size_t) {
       auto& runs = piece.emptied;
       if (!runs.empty() && runs.back().offset + runs.back().length == block)
         runs.back().length++;
@@ -212,11 +213,11 @@ void Backup::compare_with_parent(Piece& piece) {
   }
   piece.blocks.resize(piece.count);
   for (Block& it : piece.blocks) it.parent.reset();
-  parent_->take(piece.first, piece.count, [&](uint64_t block, const Digest& digest, size_t) { piece.blocks[block - piece.first].parent = digest; });
+  parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest& digest, size_t) { piece.blocks[block - piece.first].parent = digest; });
   // What lies in a lost pack counts as zero in the parent, so that whatever stands there now is stored again.
   if (parent_places_)
     parent_places_->take(piece.first, piece.count, [&](uint64_t block, const Location& place, size_t layer) {
-      if (missing_.contains(parent_places_->column(layer).packs()[place.pack])) piece.blocks[block - piece.first].parent = Digest{};
+      if (missing_.contains(parent_places_->column(layer).packs()[place.pack])) piece.blocks[block - piece.first].parent = BlockDigest{};
     });
 }
 
@@ -234,11 +235,13 @@ void Backup::work(FrameCodec& codec, Piece& piece) {
       block.verdict = Verdict::zero;
       continue;
     }
-    block.digest = codec.digest(FrameType::block, raw);
-    if (block.parent == block.digest) {
+    block.quick = codec.quick_check(raw);
+    if (block.parent && block.parent->quick == block.quick) {
+      block.digest = block.parent->digest;
       block.verdict = Verdict::same;
       continue;
     }
+    block.digest = codec.digest(FrameType::block, raw);
     if (const auto place = options_.dedup ? options_.dedup->find(block.digest) : std::nullopt) {
       block.verdict = Verdict::known;
       block.place = *place;
@@ -316,7 +319,7 @@ void Backup::commit_block(uint64_t number, const Block& block, const Piece& piec
   if (known) outcome_.deduplicated_blocks++;
   const FramePlace place = known ? *known : store(block, piece);
   location_->data(number, {pack_number(place.pack), place.offset, place.length, check_of(block.digest)});
-  digest_->data(number, block.digest);
+  digest_->data(number, {block.digest, block.quick});
 }
 
 FramePlace Backup::store(const Block& block, const Piece& piece) {

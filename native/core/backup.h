@@ -103,7 +103,7 @@ class Backup {
   // Claiming, under claim_mutex_.
   std::mutex claim_mutex_;
   FrameCodec claim_codec_;
-  std::optional<ChainWindow<Digest>> parent_;
+  std::optional<ChainWindow<BlockDigest>> parent_;
   std::optional<ChainWindow<Location>> parent_places_;
   std::set<PackId> missing_;
   std::vector<std::unique_ptr<Piece>> pieces_;
@@ -123,7 +123,7 @@ class Backup {
   FrameCodec commit_codec_;
   Merkle merkle_;
   std::optional<ColumnWriter<Location>> location_;
-  std::optional<ColumnWriter<Digest>> digest_;
+  std::optional<ColumnWriter<BlockDigest>> digest_;
   std::optional<PackWriter> pack_;
   std::vector<PackId> packs_;
   std::map<PackId, uint32_t> pack_numbers_;

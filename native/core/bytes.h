@@ -17,6 +17,7 @@ using Bytes = std::vector<uint8_t>;
 using View = std::span<const uint8_t>;
 using Digest = std::array<uint8_t, 32>;
 using PackId = std::array<uint8_t, 16>;
+using QuickCheck = std::array<uint8_t, 16>;
 
 inline uint64_t zigzag(int64_t n) { return (static_cast<uint64_t>(n) << 1) ^ static_cast<uint64_t>(n >> 63); }
 inline int64_t unzigzag(uint64_t n) { return static_cast<int64_t>(n >> 1) ^ -static_cast<int64_t>(n & 1); }

@@ -140,8 +140,8 @@ Page<Entry> Column<Entry>::load(size_t page, FrameCodec& codec) const {
 }
 
 template class ColumnWriter<Location>;
-template class ColumnWriter<Digest>;
+template class ColumnWriter<BlockDigest>;
 template class Column<Location>;
-template class Column<Digest>;
+template class Column<BlockDigest>;
 
 }  // namespace strata

@@ -15,7 +15,7 @@ void add_block(std::vector<Range>& out, uint64_t block, uint64_t size) {
 std::vector<Range> diff_chains(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& a, const std::vector<Layer>& b, uint32_t block_size) {
   constexpr uint64_t kStep = 4096;
   FrameCodec codec(vault);
-  ChainWindow<Digest> left(a, codec), right(b, codec);
+  ChainWindow<BlockDigest> left(a, codec), right(b, codec);
   std::vector<Range> out;
   std::vector<Digest> old(kStep), now(kStep);
   for (uint64_t at = 0;;) {
@@ -24,8 +24,8 @@ std::vector<Range> diff_chains(const std::shared_ptr<const Vault>& vault, const 
     // A zero block's digest stands as zeros, which no real digest is.
     std::fill(old.begin(), old.end(), Digest{});
     std::fill(now.begin(), now.end(), Digest{});
-    left.take(at, kStep, [&](uint64_t block, const Digest& it, size_t) { old[block - at] = it; });
-    right.take(at, kStep, [&](uint64_t block, const Digest& it, size_t) { now[block - at] = it; });
+    left.take(at, kStep, [&](uint64_t block, const BlockDigest& it, size_t) { old[block - at] = it.digest; });
+    right.take(at, kStep, [&](uint64_t block, const BlockDigest& it, size_t) { now[block - at] = it.digest; });
     for (uint64_t i = 0; i < kStep; i++)
       if (old[i] != now[i]) add_block(out, at + i, block_size);
     at += kStep;

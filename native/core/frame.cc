@@ -28,6 +28,7 @@ Vault::Vault(View master, bool sealed_) : sealed(sealed_) {
     digest_keys[type] = derive.of(label);
   }
   frame_root = derive.of(text("strata frame 1"));
+  quick_key = derive.of(text("strata quick check 1"));
 }
 
 std::optional<FrameHeader> parse_frame_header(View bytes) {
@@ -62,6 +63,24 @@ FrameCodec::FrameCodec(std::shared_ptr<const Vault> vault) : vault_(std::move(va
 }
 
 FrameCodec::~FrameCodec() = default;
+
+QuickCheck FrameCodec::quick_check(View raw) {
+  if (!checker_) {
+    checker_.reset(EVP_CIPHER_CTX_new());
+    if (!checker_ || EVP_CipherInit_ex2(checker_.get(), EVP_aes_256_gcm(), vault_->quick_key.data(), nullptr, 1, nullptr) != 1)
+      throw Error("OUT_OF_MEMORY", "AES-256-GCM is not available");
+  }
+  static constexpr uint8_t nonce[kNonceLength] = {};
+  QuickCheck out;
+  uint8_t rest[16];
+  int length = 0;
+  if (EVP_CipherInit_ex2(checker_.get(), nullptr, nullptr, nonce, 1, nullptr) != 1 ||
+      EVP_CipherUpdate(checker_.get(), nullptr, &length, raw.data(), static_cast<int>(raw.size())) != 1 ||
+      EVP_CipherFinal_ex(checker_.get(), rest, &length) != 1 ||
+      EVP_CIPHER_CTX_ctrl(checker_.get(), EVP_CTRL_AEAD_GET_TAG, kTagLength, out.data()) != 1)
+    throw Error("OUT_OF_MEMORY", "GMAC failed");
+  return out;
+}
 
 Digest FrameCodec::digest(FrameType type, View raw) {
   const auto index = static_cast<size_t>(type);

@@ -5,8 +5,9 @@
 namespace strata {
 namespace {
 
-void put_entries(Bytes& out, const std::vector<Digest>& entries) {
-  for (const Digest& it : entries) put_bytes(out, it);
+void put_entries(Bytes& out, const std::vector<BlockDigest>& entries) {
+  for (const BlockDigest& it : entries) put_bytes(out, it.digest);
+  for (const BlockDigest& it : entries) put_bytes(out, it.quick);
 }
 
 void put_entries(Bytes& out, const std::vector<Location>& entries) {
@@ -25,8 +26,9 @@ void put_entries(Bytes& out, const std::vector<Location>& entries) {
   for (const Location& it : entries) put(out, it.check);
 }
 
-void get_entries(Reader& in, std::vector<Digest>& entries, uint32_t) {
-  for (Digest& it : entries) memcpy(it.data(), in.take(it.size()).data(), it.size());
+void get_entries(Reader& in, std::vector<BlockDigest>& entries, uint32_t) {
+  for (BlockDigest& it : entries) memcpy(it.digest.data(), in.take(it.digest.size()).data(), it.digest.size());
+  for (BlockDigest& it : entries) memcpy(it.quick.data(), in.take(it.quick.size()).data(), it.quick.size());
 }
 
 void get_entries(Reader& in, std::vector<Location>& entries, uint32_t packs) {
@@ -100,9 +102,9 @@ Page<Entry> decode_page(View raw, uint64_t first, uint64_t end, uint32_t packs) 
   return page;
 }
 
-template Bytes encode_page(const Page<Digest>&);
+template Bytes encode_page(const Page<BlockDigest>&);
 template Bytes encode_page(const Page<Location>&);
-template Page<Digest> decode_page(View, uint64_t, uint64_t, uint32_t);
+template Page<BlockDigest> decode_page(View, uint64_t, uint64_t, uint32_t);
 template Page<Location> decode_page(View, uint64_t, uint64_t, uint32_t);
 
 }  // namespace strata

@@ -12,6 +12,7 @@ constexpr uint64_t kTaskBytes = 2 << 20;
 // Zero ranges go out in steps of this size, so that progress shows and cancelling works on huge ones.
 constexpr uint64_t kZeroBytes = 1 << 30;
 constexpr uint64_t kZeroBuffer = 1 << 20;
+constexpr uint64_t kPushEvery = 32 << 20;
 // A delta clears zero ranges in steps of this size: what is zero already within the rest is left alone.
 constexpr uint64_t kZeroLook = 64 << 10;
 }  // namespace
@@ -20,7 +21,7 @@ struct Restore::Task {
   uint64_t first = 0, end = 0;  // blocks
   bool zeros = false;
   std::vector<BlockPlace> places;
-  std::vector<Digest> digests;  // delta: one a place
+  std::vector<QuickCheck> checks;  // delta: one a place
 };
 
 Restore::Restore(RestoreOptions options)
@@ -56,7 +57,7 @@ bool Restore::claim(Task& task) {
   task.first = next_;
   task.zeros = data > next_;
   task.places.clear();
-  task.digests.clear();
+  task.checks.clear();
   if (task.zeros) {
     // A fresh target is zero already: all of the gap is done at once.
     task.end = options_.mode == RestoreMode::fresh && options_.sparse ? data : std::min(data, next_ + std::max<uint64_t>(1, kZeroBytes / size));
@@ -69,11 +70,11 @@ bool Restore::claim(Task& task) {
     task.end = task.places.back().block + 1;
     if (digests_) {
       bool equal = true;
-      digests_->take(task.first, task.end - task.first, [&](uint64_t block, const Digest& it, size_t) {
-        equal = equal && task.digests.size() < task.places.size() && task.places[task.digests.size()].block == block;
-        task.digests.push_back(it);
+      digests_->take(task.first, task.end - task.first, [&](uint64_t block, const BlockDigest& it, size_t) {
+        equal = equal && task.checks.size() < task.places.size() && task.places[task.checks.size()].block == block;
+        task.checks.push_back(it.quick);
       });
-      if (!equal || task.digests.size() != task.places.size())
+      if (!equal || task.checks.size() != task.places.size())
         throw Error("MAP_DAMAGED", "a block map is damaged: its two columns name different blocks");
     }
   }
@@ -91,7 +92,7 @@ void Restore::work(BlockReader& reader, Task& task, Bytes& target) {
       const BlockPlace& it = task.places[i];
       if (it.block > at) zero_range(at, it.block, target);
       at = it.block + 1;
-      if (options_.mode != RestoreMode::delta || differs(reader, it.block, task.digests[i], target)) wanted.push_back(it);
+      if (options_.mode != RestoreMode::delta || differs(reader, it.block, task.checks[i], target)) wanted.push_back(it);
     }
     try {
       reader.fetch(wanted);
@@ -123,18 +124,20 @@ void Restore::put_block(uint64_t block, View raw) {
 void Restore::write(View bytes, uint64_t at) {
   if (const int broken = failpoint("native.restore.write")) throw Error("TARGET_WRITE", "cannot write the target at " + std::to_string(at), broken);
   write_at(options_.fd, bytes, at, "TARGET_WRITE", "the target");
-  written_ += bytes.size();
+  const uint64_t before = written_.fetch_add(bytes.size());
+  // Only a hint, so that the sync at the end finds most of it on the disk already.
+  if (before / kPushEvery != (before + bytes.size()) / kPushEvery) sync_file_range(options_.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-bool Restore::differs(BlockReader& reader, uint64_t block, const Digest& expected, Bytes& target) {
+bool Restore::differs(BlockReader& reader, uint64_t block, const QuickCheck& expected, Bytes& target) {
   const auto [start, end] = clip(block, block + 1);
   target.assign(options_.block_size, 0);
   const size_t inside = start - block * options_.block_size;
   const ssize_t got = read_at(options_.fd, target.data() + inside, end - start, start - options_.from);
   if (got < 0) throw Error("TARGET_READ", "cannot read the target at " + std::to_string(start - options_.from), static_cast<int>(-got));
-  // A block of which only a part is restored can't be told by its digest: it is written.
+  // A block of which only a part is restored can't be told by its check: it is written.
   const bool whole = inside == 0 && (end - start == options_.block_size || end == options_.size);
-  if (!whole || static_cast<uint64_t>(got) != end - start || reader.codec().digest(FrameType::block, target) != expected) return true;
+  if (!whole || static_cast<uint64_t>(got) != end - start || reader.codec().quick_check(target) != expected) return true;
   skipped_ += end - start;
   return false;
 }

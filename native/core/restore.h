@@ -1,7 +1,7 @@
 // Restore: the merged chain, written to an open file or device by several threads, in disk order.
 //
 // fresh: the target reads as zeros; only data is written. overwrite: zeros are written too (or punched). delta: each range of the target is
-// read and its digest compared with the map's; only what differs is opened and written.
+// read and its quick check compared with the map's; only what differs is opened and written.
 #pragma once
 #include "block_reader.h"
 #include "control.h"
@@ -43,7 +43,7 @@ class Restore {
   void put_block(uint64_t block, View raw);
   void zero_range(uint64_t start, uint64_t end, Bytes& target);
   void clear(uint64_t start, uint64_t end);
-  bool differs(BlockReader& reader, uint64_t block, const Digest& expected, Bytes& target);
+  bool differs(BlockReader& reader, uint64_t block, const QuickCheck& expected, Bytes& target);
   std::pair<uint64_t, uint64_t> clip(uint64_t start, uint64_t end) const;
   void write(View bytes, uint64_t at);
 
@@ -53,7 +53,7 @@ class Restore {
   std::mutex claim_mutex_;
   FrameCodec codec_;
   ChainWindow<Location> places_;
-  std::optional<ChainWindow<Digest>> digests_;
+  std::optional<ChainWindow<BlockDigest>> digests_;
   uint64_t next_, end_;
   std::atomic<uint64_t> position_{0}, written_{0}, skipped_{0};
 };

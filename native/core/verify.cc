@@ -18,7 +18,7 @@ void add(std::vector<Damage>& all, Damage it) {
 struct Verify::Task {
   uint64_t first = 0, end = 0;
   std::vector<BlockPlace> places;
-  std::vector<std::pair<uint64_t, Digest>> digests;
+  std::vector<std::pair<uint64_t, BlockDigest>> digests;
 };
 
 Verify::Verify(VerifyOptions options)
@@ -66,9 +66,9 @@ bool Verify::claim(Task& task) {
   merkle_.zeros(task.first - next_);
   position_ += disk_bytes(next_, task.first);
   uint64_t hashed = task.first;
-  digests_.take(task.first, count, [&](uint64_t block, const Digest& it, size_t) {
+  digests_.take(task.first, count, [&](uint64_t block, const BlockDigest& it, size_t) {
     merkle_.zeros(block - hashed);
-    merkle_.data(it);
+    merkle_.data(it.digest);
     hashed = block + 1;
     task.digests.emplace_back(block, it);
   });
@@ -108,7 +108,7 @@ void Verify::work(BlockReader& reader, Task& task) {
   static const Error differ("MAP_DAMAGED", "the two columns of the block map name different blocks");
   auto digest = task.digests.begin();
   std::vector<BlockPlace> wanted;
-  std::vector<Digest> expected;
+  std::vector<BlockDigest> expected;
   std::vector<Damage> found;
   for (const BlockPlace& it : task.places) {
     for (; digest != task.digests.end() && digest->first < it.block; digest++) note(found, digest->first, nullptr, differ);
@@ -145,10 +145,11 @@ void Verify::work(BlockReader& reader, Task& task) {
   damage_.insert(damage_.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
 }
 
-void Verify::check(BlockReader& reader, const BlockPlace& place, const Digest& digest) {
+void Verify::check(BlockReader& reader, const BlockPlace& place, const BlockDigest& digest) {
   Digest found;
-  reader.open(place, Check::digest, &found);
-  if (found != digest) throw Error("FRAME_DAMAGED", "a frame is damaged: another block stands in its place");
+  const View raw = reader.open(place, Check::digest, &found);
+  if (found != digest.digest) throw Error("FRAME_DAMAGED", "a frame is damaged: another block stands in its place");
+  if (reader.codec().quick_check(raw) != digest.quick) throw Error("MAP_DAMAGED", "a block map is damaged: a block has another quick check");
   checked_++;
   read_ += place.length;
 }

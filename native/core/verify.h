@@ -48,7 +48,7 @@ class Verify {
   struct Task;
   bool claim(Task& task);
   void work(BlockReader& reader, Task& task);
-  void check(BlockReader& reader, const BlockPlace& place, const Digest& digest);
+  void check(BlockReader& reader, const BlockPlace& place, const BlockDigest& digest);
   void note(std::vector<Damage>& found, uint64_t block, const BlockPlace* place, const Error& error);
   uint64_t disk_bytes(uint64_t start, uint64_t end) const;
   bool sampled(uint64_t block) const;
@@ -60,7 +60,7 @@ class Verify {
   std::mutex claim_mutex_, damage_mutex_;
   FrameCodec codec_;
   ChainWindow<Location> places_;
-  ChainWindow<Digest> digests_;
+  ChainWindow<BlockDigest> digests_;
   Merkle merkle_;
   const uint64_t blocks_;
   uint64_t next_ = 0;

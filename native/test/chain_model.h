@@ -19,14 +19,14 @@ struct Named {
 inline Location location_of(size_t layer, uint64_t block) {
   return {0, static_cast<uint32_t>(16 + block % 1000 * 100), 100, static_cast<uint64_t>(layer) << 48 | block};
 }
-inline Digest digest_of(size_t layer, uint64_t block) {
-  Digest out{};
+inline BlockDigest digest_of(size_t layer, uint64_t block) {
+  BlockDigest out{};
   const uint64_t check = location_of(layer, block).check;
-  memcpy(out.data(), &check, sizeof check);
-  out[31] = 1;  // zeros would stand for a zero block
+  memcpy(out.digest.data(), &check, sizeof check);
+  out.digest[31] = 1;  // zeros would stand for a zero block
   return out;
 }
-using strata::check_of;
+inline uint64_t check_of(const BlockDigest& it) { return strata::check_of(it.digest); }
 inline uint64_t check_of(const Location& it) { return it.check; }
 
 class ChainModel {
@@ -51,7 +51,7 @@ class ChainModel {
   void write(Dice& dice, size_t layer, uint64_t blocks, std::map<uint64_t, Kind>& named) {
     const std::string path = folder_ / std::to_string(layer);
     ColumnWriter<Location> location(path + ".loc", codec_);
-    ColumnWriter<Digest> digest(path + ".dig", codec_);
+    ColumnWriter<BlockDigest> digest(path + ".dig", codec_);
     // From a map that names all to one that names nearly nothing.
     const unsigned density = dice.chance(20) ? 100 : static_cast<unsigned>(dice.below(60));
     const uint64_t longest = dice.chance(50) ? 4 : 200;

@@ -68,9 +68,9 @@ TEST_P(ChainOf, ReadsLikeTheModel) {
     for (int i = 0; i < 4 && !HasFatalFailure(); i++) {
       const uint64_t from = i == 0 ? 0 : dice.below(most + 10);
       reads_like_the_model<Location>(model, from);
-      reads_like_the_model<Digest>(model, from);
+      reads_like_the_model<BlockDigest>(model, from);
       windows_like_the_model<Location>(dice, model, from, most);
-      windows_like_the_model<Digest>(dice, model, from, most);
+      windows_like_the_model<BlockDigest>(dice, model, from, most);
     }
   }
 }
@@ -84,7 +84,7 @@ TEST(Chain, HugeRunsOfZerosAreFewPieces) {
   for (uint64_t layer = 0; layer < kLayers; layer++) {
     const std::string path = folder / std::to_string(layer);
     ColumnWriter<Location> location(path + ".loc", codec);
-    ColumnWriter<Digest> digest(path + ".dig", codec);
+    ColumnWriter<BlockDigest> digest(path + ".dig", codec);
     uint64_t at = 0;
     for (uint64_t i = 0; i < kDataEach; i++) {
       const uint64_t block = kBlocks / kDataEach * i + layer * 1000;
@@ -108,7 +108,7 @@ TEST(Chain, HugeRunsOfZerosAreFewPieces) {
   EXPECT_EQ(covered, kBlocks);
   EXPECT_LE(pieces, 2 * kDataEach + 1) << "the newest map names all, so it alone shows";
 
-  ChainWindow<Digest> window(layers, codec);
+  ChainWindow<BlockDigest> window(layers, codec);
   uint64_t found = 0;
   for (uint64_t at = window.next_data(0); at != UINT64_MAX; at = window.next_data(at + 1)) found++;
   EXPECT_EQ(found, kDataEach);
@@ -119,7 +119,7 @@ TEST(Chain, ShrunkAndGrownAgainDoesNotGetOldContentBack) {
   FrameCodec codec(sample_vault(false));
   const auto layer = [&](const std::string& name, uint64_t blocks, std::vector<uint64_t> data) {
     ColumnWriter<Location> location(folder / name + ".loc", codec);
-    ColumnWriter<Digest> digest(folder / name + ".dig", codec);
+    ColumnWriter<BlockDigest> digest(folder / name + ".dig", codec);
     for (const uint64_t block : data) {
       location.data(block, location_of(0, block));
       digest.data(block, digest_of(0, block));

@@ -31,7 +31,7 @@ class ColumnFuzz : public testing::Test {
   TempFolder folder_;
   Dice dice_{31};
 };
-using Columns = testing::Types<Location, Digest>;
+using Columns = testing::Types<Location, BlockDigest>;
 TYPED_TEST_SUITE(ColumnFuzz, Columns);
 
 TYPED_TEST(ColumnFuzz, AnyChangedByteOfASealedColumnIsFound) {

@@ -48,7 +48,7 @@ class ColumnFile : public testing::Test {
   Dice dice_{30};
   FrameCodec codec_{sample_vault(true)};
 };
-using Columns = testing::Types<Location, Digest>;
+using Columns = testing::Types<Location, BlockDigest>;
 TYPED_TEST_SUITE(ColumnFile, Columns);
 
 TYPED_TEST(ColumnFile, GivesBackWhatWasPutIn) {
@@ -95,7 +95,7 @@ TYPED_TEST(ColumnFile, OfManyZerosIsOneRun) {
 TYPED_TEST(ColumnFile, IsRefusedAsTheOtherColumnOrAsAnotherMap) {
   std::vector<Named<TypeParam>> named;
   WrittenColumn written = write_random(this->dice_, this->folder_ / "column", this->codec_, 100, named);
-  using Other = std::conditional_t<std::is_same_v<TypeParam, Digest>, Location, Digest>;
+  using Other = std::conditional_t<std::is_same_v<TypeParam, BlockDigest>, Location, BlockDigest>;
   EXPECT_EQ(code_of([&] { Column<Other>(written, this->codec_); }), "MAP_DAMAGED");
   written.index_digest[5] ^= 1;
   EXPECT_EQ(code_of([&] { Column<TypeParam>(written, this->codec_); }), "MAP_DAMAGED");

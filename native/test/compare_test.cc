@@ -12,7 +12,7 @@ constexpr uint32_t kBlock = 4096;
 // Layer of the data at each block; a block that differs in it differs in content.
 std::map<uint64_t, size_t> data_of(const std::vector<Layer>& layers, FrameCodec& codec) {
   std::map<uint64_t, size_t> out;
-  ChainWindow<Digest>(layers, codec).take(0, 10'000, [&](uint64_t block, const Digest& digest, size_t) { out[block] = check_of(digest) >> 48; });
+  ChainWindow<BlockDigest>(layers, codec).take(0, 10'000, [&](uint64_t block, const BlockDigest& digest, size_t) { out[block] = check_of(digest) >> 48; });
   return out;
 }
 

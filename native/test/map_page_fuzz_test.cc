@@ -33,7 +33,7 @@ std::string decoding(View raw, uint64_t first, uint64_t end) {
 
 template <typename Entry>
 class MapPageFuzz : public testing::Test {};
-using Columns = testing::Types<Location, Digest>;
+using Columns = testing::Types<Location, BlockDigest>;
 TYPED_TEST_SUITE(MapPageFuzz, Columns);
 
 TYPED_TEST(MapPageFuzz, ChangedPages) {

@@ -16,12 +16,13 @@ Bytes operator+(Bytes a, const Bytes& b) {
 }
 
 TEST(GoldenPage, OfDigests) {
-  Digest one, two, three;
-  one.fill(0x11), two.fill(0x22), three.fill(0x33);
-  const Page<Digest> page{kSpans, {one, two, three}};
-  const Bytes golden = kRuns + Bytes(32, 0x11) + Bytes(32, 0x22) + Bytes(32, 0x33);
+  BlockDigest one, two, three;
+  one.digest.fill(0x11), two.digest.fill(0x22), three.digest.fill(0x33);
+  one.quick.fill(0x44), two.quick.fill(0x55), three.quick.fill(0x66);
+  const Page<BlockDigest> page{kSpans, {one, two, three}};
+  const Bytes golden = kRuns + Bytes(32, 0x11) + Bytes(32, 0x22) + Bytes(32, 0x33) + Bytes(16, 0x44) + Bytes(16, 0x55) + Bytes(16, 0x66);
   EXPECT_EQ(encode_page(page), golden);
-  EXPECT_EQ(decode_page<Digest>(golden, 1000, 1301, 0), page);
+  EXPECT_EQ(decode_page<BlockDigest>(golden, 1000, 1301, 0), page);
 }
 
 TEST(GoldenPage, OfLocations) {

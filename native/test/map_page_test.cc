@@ -17,8 +17,8 @@ TEST(MapPage, GivesBackWhatWasPutIn) {
   for (int i = 0; i < 2000; i++) {
     const Page<Location> places = random_page<Location>(dice, kPacks);
     EXPECT_EQ(decode_page<Location>(encode_page(places), places.first(), places.end(), kPacks), places);
-    const Page<Digest> digests = random_page<Digest>(dice, kPacks);
-    EXPECT_EQ(decode_page<Digest>(encode_page(digests), digests.first(), digests.end(), 0), digests);
+    const Page<BlockDigest> digests = random_page<BlockDigest>(dice, kPacks);
+    EXPECT_EQ(decode_page<BlockDigest>(encode_page(digests), digests.first(), digests.end(), 0), digests);
   }
 }
 
@@ -39,11 +39,11 @@ TEST(MapPage, OfFramesInSequenceIsSmall) {
 }
 
 TEST(MapPage, IsRefusedWhereItDoesNotFitItsIndex) {
-  Page<Digest> page;
+  Page<BlockDigest> page;
   page.spans = {{10, 2, Kind::data}, {14, 3, Kind::zero}};
-  page.entries = {Digest{1}, Digest{2}};
+  page.entries = {BlockDigest{{1}, {2}}, BlockDigest{{3}, {4}}};
   const Bytes raw = encode_page(page);
-  const auto decoded = [&](uint64_t first, uint64_t end) { return code_of([&] { decode_page<Digest>(raw, first, end, 0); }); };
+  const auto decoded = [&](uint64_t first, uint64_t end) { return code_of([&] { decode_page<BlockDigest>(raw, first, end, 0); }); };
   EXPECT_EQ(decoded(10, 17), "no error");
   EXPECT_EQ(decoded(10, 16), "MAP_DAMAGED");
   EXPECT_EQ(decoded(10, 18), "MAP_DAMAGED");
@@ -59,12 +59,12 @@ TEST(MapPage, IsRefusedWhenItNamesAPackThatTheMapDoesNot) {
 }
 
 TEST(MapPage, IsRefusedWhenItIsTooHeavy) {
-  Page<Digest> page;
+  Page<BlockDigest> page;
   for (uint64_t i = 0; i <= kPageWeight; i++) page.spans.push_back({i * 2, 1, Kind::zero});
-  EXPECT_EQ(code_of([&] { decode_page<Digest>(encode_page(page), page.first(), page.end(), 0); }), "MAP_DAMAGED");
+  EXPECT_EQ(code_of([&] { decode_page<BlockDigest>(encode_page(page), page.first(), page.end(), 0); }), "MAP_DAMAGED");
   page.spans = {{0, kPageWeight, Kind::data}};
   page.entries.resize(kPageWeight);
-  EXPECT_EQ(code_of([&] { decode_page<Digest>(encode_page(page), page.first(), page.end(), 0); }), "MAP_DAMAGED");
+  EXPECT_EQ(code_of([&] { decode_page<BlockDigest>(encode_page(page), page.first(), page.end(), 0); }), "MAP_DAMAGED");
 }
 
 }  // namespace

@@ -20,8 +20,10 @@ namespace strata::test {
 
 template <typename Entry>
 Entry random_entry(Dice& dice, [[maybe_unused]] uint32_t packs) {
-  if constexpr (std::is_same_v<Entry, Digest>) {
-    return dice.digest();
+  if constexpr (std::is_same_v<Entry, BlockDigest>) {
+    BlockDigest out{dice.digest(), {}};
+    for (uint8_t& it : out.quick) it = static_cast<uint8_t>(dice.next());
+    return out;
   } else {
     const auto length = static_cast<uint32_t>(dice.between(80, dice.chance(10) ? 80 + (256u << 20) : 70'000));
     const auto offset = static_cast<uint32_t>(dice.between(16, dice.chance(10) ? UINT32_MAX - length : 1 << 26));

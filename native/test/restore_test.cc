@@ -170,9 +170,9 @@ TEST_F(RestoreTo, AnyFileFailsWhenAPackIsGoneOrDamaged) {
 TEST_F(RestoreTo, AFileThatDiffersNeedsColumnsThatFitTogether) {
   FrameCodec codec(repo_.vault);
   ColumnWriter<Location> location(repo_.folder / "other.loc", codec);
-  ColumnWriter<Digest> digest(repo_.folder / "other.dig", codec);
+  ColumnWriter<BlockDigest> digest(repo_.folder / "other.dig", codec);
   for (const uint64_t block : {1, 2}) location.data(block, {0, 16, 100, 0});
-  for (const uint64_t block : {2, 3}) digest.data(block, Digest{1});
+  for (const uint64_t block : {2, 3}) digest.data(block, BlockDigest{{1}, {2}});
   repo_.chain = {Layer{location.finish({PackId{}}), digest.finish({}), 4}};
   Fd fd = target(Bytes(4 * 4096));
   RestoreOptions options = repo_.restore_options(fd.get(), 4 * 4096);
@@ -184,10 +184,10 @@ TEST_F(RestoreTo, AFileThatDiffersNeedsColumnsThatFitTogether) {
 TEST_F(RestoreTo, AFileNeedsFramesOfAPossibleLength) {
   FrameCodec codec(repo_.vault);
   ColumnWriter<Location> location(repo_.folder / "other.loc", codec);
-  ColumnWriter<Digest> digest(repo_.folder / "other.dig", codec);
+  ColumnWriter<BlockDigest> digest(repo_.folder / "other.dig", codec);
   for (uint32_t block = 0; block < 64; block++) {
     location.data(block, {0, 16 + block, static_cast<uint32_t>(kFrameHeader + kMaxRaw), 0});
-    digest.data(block, Digest{1});
+    digest.data(block, BlockDigest{{1}, {2}});
   }
   repo_.chain = {Layer{location.finish({PackId{}}), digest.finish({}), 64}};
   Fd fd = target(Bytes(64 * 4096));

@@ -10,12 +10,14 @@ import { goldenDisk, goldenPassphrase } from './disk.ts';
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('name the folder to make');
 const strata = join(import.meta.dirname, '../../strata');
-const env = { ...process.env, STRATA_PASSWORD: goldenPassphrase, XDG_CACHE_HOME: join(folder, 'cache') };
-const run = (...words: string[]) => execFileSync(strata, words, { env, stdio: 'inherit' });
+const cache = join(folder, 'cache');
+const passphrases = { sealed: goldenPassphrase, plain: '' };
 mkdirSync(folder);
-for (const [name, ...options] of [['sealed'], ['plain', '--no-encryption']] as const) {
+for (const name of ['sealed', 'plain'] as const) {
   const repo = join(folder, name);
-  run('init', '--repo', repo, '--block-size', '64K', ...options);
+  const env = { ...process.env, STRATA_PASSWORD: passphrases[name], XDG_CACHE_HOME: cache };
+  const run = (...words: string[]) => execFileSync(strata, words, { env, stdio: 'inherit' });
+  run('init', '--repo', repo, '--block-size', '64K', ...(name === 'plain' ? ['--no-encryption'] : []));
   for (const point of [0, 1, 2] as const) {
     const disk = join(folder, 'disk.img');
     writeFileSync(disk, goldenDisk(point));
@@ -23,4 +25,4 @@ for (const [name, ...options] of [['sealed'], ['plain', '--no-encryption']] as c
     rmSync(disk);
   }
 }
-rmSync(join(folder, 'cache'), { recursive: true });
+rmSync(cache, { recursive: true });
