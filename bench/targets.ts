@@ -36,6 +36,7 @@ export function judge(comparison: Comparison): readonly Verdict[] {
     atLeast('unchanged: speed over borg', 3, speed('unchanged', 'borg')),
     atMost('incremental: stored size over the changed blocks compressed', 1.2, overhead),
     atLeast('restore: speed over cp', 0.7, speed('restore', 'cp')),
+    atLeast('restore: speed over cp and sync', 0.7, speed('restore', 'cp and sync')),
     atMost('peak memory of any step, MiB', 400, peak),
   ];
 }
