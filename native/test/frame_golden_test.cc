@@ -27,6 +27,11 @@ TEST(GoldenFrame, PlainBlock) {
   EXPECT_EQ(hex(frame), kPlain);
 }
 
+TEST(GoldenFrame, QuickCheckOfABlock) {
+  FrameCodec codec(sample_vault(true));
+  for (int again = 0; again < 2; again++) EXPECT_EQ(hex(codec.quick_check(view("Strata"))), "5fa49d924cce5a233c357bacddc6599f");
+}
+
 TEST(GoldenFrame, SealedRecord) {
   FrameCodec codec(sample_vault(true));
   const Bytes golden = from_hex(

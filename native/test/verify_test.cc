@@ -127,6 +127,33 @@ TEST_F(VerifyOf, ADamagedMapFails) {
   EXPECT_EQ(code_of([&] { repo_.verify(disk_.size()); }), "MAP_DAMAGED");
 }
 
+// Or else a changed block could pass for an unchanged one in the next backup.
+TEST_F(VerifyOf, AWrongQuickCheckIsDamage) {
+  FrameCodec codec(repo_.vault);
+  ColumnWriter<BlockDigest> writer(repo_.folder / "wrong.dig", codec);
+  const auto lying = places();
+  const uint64_t wrong = lying[lying.size() / 2].block;
+  ChainWindow<BlockDigest>(repo_.chain, codec).take(0, repo_.blocks(disk_.size()), [&](uint64_t block, BlockDigest it, size_t) {
+    it.quick[3] ^= block == wrong;
+    writer.data(block, it);
+  });
+  // Both columns as one full map.
+  ColumnWriter<Location> locations(repo_.folder / "wrong.loc", codec);
+  std::vector<PackId> packs;
+  ChainWindow<Location> window(repo_.chain, codec);
+  window.take(0, repo_.blocks(disk_.size()), [&](uint64_t block, Location it, size_t layer) {
+    packs.push_back(window.column(layer).packs()[it.pack]);
+    it.pack = static_cast<uint32_t>(packs.size() - 1);
+    locations.data(block, it);
+  });
+  repo_.chain = {Layer{locations.finish(packs), writer.finish({}), repo_.chain[0].blocks}};
+  const VerifyOutcome outcome = repo_.verify(disk_.size());
+  ASSERT_EQ(outcome.damage.size(), 1u);
+  EXPECT_EQ(outcome.damage[0].code, "MAP_DAMAGED");
+  EXPECT_EQ(outcome.damage[0].offset, wrong * repo_.block_size);
+  EXPECT_EQ(outcome.root, root_);
+}
+
 TEST_F(VerifyOf, ColumnsThatDoNotFitTogetherIsDamage) {
   // The digests of the newest point with the places of the one before.
   repo_.chain = {Layer{repo_.chain[1].location, repo_.chain[0].digest, repo_.chain[0].blocks}};
