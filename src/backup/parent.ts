@@ -2,6 +2,7 @@
 import { fromNative, isStrataError } from '../errors.ts';
 import { type Chain, native, type PackRef } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
+import { concurrently } from '../repository/concurrently.ts';
 import type { Warning } from '../repository/events.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPoints } from '../repository/points.ts';
@@ -58,7 +59,7 @@ async function findMissing(
 ): Promise<readonly string[]> {
   const { vault, config } = repo;
   try {
-    const named = await Promise.all(layers.map(({ loc }) => native.packsOf(vault, loc)));
+    const named = await concurrently(layers, 8, ({ loc }) => native.packsOf(vault, loc));
     if (named.flat().every((id) => packs.has(id))) return [];
     // A pack that only hidden blocks lie in may be gone by right: the merged content decides.
     const { packs: needed } = await native.statistics({ vault, chain: layers, blockSize: config.blockSize });

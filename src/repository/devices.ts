@@ -99,8 +99,9 @@ async function deviceOf(mount: Mount): Promise<string | null> {
 async function addDevice(storage: Storage, device: string | null, mounts: readonly Mount[]): Promise<void> {
   if (device === null || storage.devices.has(device)) return;
   storage.devices.add(device);
-  // The real path of a partition lies in the folder of its disk.
-  const folder = await realpath(`/sys/dev/block/${device}`);
+  // The real path of a partition lies in the folder of its disk. Without /sys (a chroot) only the device itself is known.
+  const folder = await unlessGone(realpath(`/sys/dev/block/${device}`), null);
+  if (folder === null) return;
   const isPartition = (await textOf(join(folder, 'partition'))) !== null;
   if (isPartition) await addDevice(storage, await textOf(join(dirname(folder), 'dev')), mounts);
   for (const slave of await namesIn(join(folder, 'slaves'))) {

@@ -44,6 +44,8 @@ export async function inspectTarget(repo: Repository, request: TargetRequest): P
     return { path, kind: 'new', mode: null };
   }
   if (!found.isFile() && !found.isBlockDevice()) throw fail('TARGET_UNSUITABLE', { path });
+  // First what no option allows: nobody should be told to use --force in vain.
+  if (found.isBlockDevice()) await requireUnused(path, deviceName(found.rdev));
   if (!delta && !force) throw fail('TARGET_EXISTS', { path });
   if (found.isFile()) {
     // A file that is replaced stays as it was for whoever has it open; one that is written in place does not.
@@ -51,7 +53,6 @@ export async function inspectTarget(repo: Repository, request: TargetRequest): P
     if (attached) throw fail('TARGET_IN_USE', { path, reason: 'it is attached as a loop device' });
     return { path, kind: delta ? 'file' : 'new', mode: Number(found.mode) & 0o777 };
   }
-  await requireUnused(path, deviceName(found.rdev));
   return { path, kind: 'device', mode: null };
 }
 
