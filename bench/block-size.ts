@@ -58,18 +58,18 @@ function measureBlockSize(work: string, blockSize: number): BlockSizeFigures {
   run(work, 'cp --sparse=always base.img disk.img && cat disk.img >/dev/null');
   run(work, `strata -q init --block-size ${blockSize}`);
   const backup = 'strata -q backup disk.img --machine bench';
-  const full = measure(work, backup);
+  const full = measure(work, backup, ['disk.img']);
   const fullStored = bytesOf(join(work, 'strata'));
   const mapBytes = bytesOf(join(work, 'strata/maps'));
-  const unchanged = measure(work, backup);
+  const unchanged = measure(work, backup, ['disk.img']);
   const peaks = [full.peak, unchanged.peak];
   const incrementalStored = shares.map((share, index) => {
     writeRandomPages(work, share, index + 2);
     const before = bytesOf(join(work, 'strata'));
-    peaks.push(measure(work, backup).peak);
+    peaks.push(measure(work, backup, ['disk.img']).peak);
     return bytesOf(join(work, 'strata')) - before;
   });
-  const restore = measure(work, 'strata -q restore bench/disk.img@latest --to restored.img');
+  const restore = measure(work, 'strata -q restore bench/disk.img@latest --to restored.img', ['strata']);
   run(work, 'cmp restored.img disk.img');
   const used = usedBytes(work);
   for (const path of ['restored.img', 'strata', 'cache']) rmSync(join(work, path), { recursive: true, force: true });

@@ -37,7 +37,7 @@ export function compare(size: number, rounds: number): Comparison {
     const changedCompressed: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const order = round % 2 === 0 ? contestants : contestants.toReversed();
-      run(work, 'cp --sparse=always base.img disk.img && cat disk.img >/dev/null');
+      run(work, 'cp --sparse=always base.img disk.img');
       for (const contestant of order) if (contestant.prepare) run(work, contestant.prepare);
       for (const step of steps) {
         if (step === 'incremental') {
@@ -59,7 +59,8 @@ function measureStep(work: string, round: number, step: Step, contestant: Contes
   if (!command) return [];
   const storage = contestant.storage ? join(work, contestant.storage) : null;
   const before = storage ? bytesOf(storage) : 0;
-  const cost = measure(work, command);
+  const read = before > 0 && contestant.storage ? ['disk.img', contestant.storage] : ['disk.img'];
+  const cost = measure(work, command, read);
   const stored = storage ? bytesOf(storage) - before : 0;
   console.error(`bench: round ${round + 1}, ${step}, ${contestant.name}: ${cost.wall.toFixed(2)} s`);
   if (step === 'restore' && contestant.name === 'strata') run(work, `cmp ${restoredImage} disk.img`);

@@ -12,7 +12,7 @@ import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 import { commitPoint } from './commit.ts';
-import { chainErrors, findParent, noParent, type Parent, unusable } from './parent.ts';
+import { chainErrors, findParent, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
 import { checkSnapshotPolicy } from './snapshots/provider.ts';
@@ -108,7 +108,7 @@ async function plan({ repo, order, source, warnings, warn, started }: Task): Pro
 
 /** One run, under a lease of its own; a parent that turns out to be damaged leads to a second one, a full. */
 async function attempt(task: Task, full: boolean): Promise<BackupResult> {
-  const { repo, order, source, emit, warn } = task;
+  const { repo, order, source, emit, signal, warn } = task;
   const runId = randomBytes(12).toString('hex');
   const lease = await Lease.take(repo, runId, order, (error) =>
     warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` }),
@@ -118,6 +118,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
     const packs = await listPacks(repo);
     await clearLeftovers(repo, packs, emit);
     if (!full) parent = await findParent(repo, order, packs, warn);
+    if (source.kind === 'stream') parent = await provenParent(repo, parent, warn, signal);
     return await run(task, lease, parent, packs);
   } catch (error) {
     const { manifest } = parent;

@@ -1,5 +1,5 @@
 /** The point that an incremental stands on: the newest of its disk, when its chain can be used. */
-import { fromNative, isStrataError } from '../errors.ts';
+import { fail, fromNative, isStrataError } from '../errors.ts';
 import { type Chain, native, type PackRef } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { concurrently } from '../repository/concurrently.ts';
@@ -7,6 +7,7 @@ import type { Warning } from '../repository/events.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPoints } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
+import { watch } from '../repository/watch.ts';
 
 export interface Parent {
   /** Null for a full. */
@@ -43,6 +44,34 @@ export async function findParent(
   } catch (error) {
     if (!isStrataError(error, ...chainErrors)) throw error;
     warn(unusable(manifest, error));
+    return noParent;
+  }
+}
+
+/**
+ * The same parent, or none when its maps cannot be read through to their ends. For a stream, which cannot be read
+ * again from its beginning once the damage is met.
+ */
+export async function provenParent(
+  repo: Repository,
+  parent: Parent,
+  warn: (warning: Warning) => void,
+  signal: AbortSignal,
+): Promise<Parent> {
+  const { manifest, layers } = parent;
+  if (manifest === null) return parent;
+  const { size, blockSize } = manifest;
+  const packs = { folder: repo.store.localPath('packs') };
+  try {
+    const sample = { samplePercent: 0, seed: 0, threads: 0 };
+    const run = native.startVerify({ vault: repo.vault, chain: layers, packs, size, blockSize, ...sample });
+    const { damage } = await watch(run, signal, () => undefined);
+    if (damage[0] === undefined) return parent;
+    throw fail('MAP_DAMAGED', { path: 'of the parent', reason: damage[0].message });
+  } catch (error) {
+    const failure = fromNative(error, 'the block maps of the parent');
+    if (!isStrataError(failure, ...chainErrors)) throw failure;
+    warn(unusable(manifest, failure));
     return noParent;
   }
 }

@@ -84,6 +84,14 @@ export async function unlock(
   throw fail('WRONG_PASSPHRASE', { keys: keys.length });
 }
 
+/** Removes key files, by their ids, from a repository that is being made. */
+export async function discardKeys(store: ObjectStore, unwanted: (id: string) => boolean): Promise<void> {
+  for await (const { name } of store.list('keys/')) {
+    const [, id = ''] = /^keys\/(.*)\.json$/.exec(name) ?? [];
+    if (unwanted(id)) await store.remove(name);
+  }
+}
+
 export async function listKeys(repo: Repository): Promise<KeyInfo[]> {
   const { keys } = await readKeys(repo.store);
   return keys.map((key) => describe(repo, key)).sort((a, b) => a.created.localeCompare(b.created));

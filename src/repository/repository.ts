@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fail, isStrataError } from '../errors.ts';
 import { native, type Vault } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
-import { storeKey, unlock } from './keys.ts';
+import { discardKeys, storeKey, unlock } from './keys.ts';
 import { createLocalStore } from './stores/create.ts';
 import { LocalStore } from './stores/local.ts';
 import type { ObjectStore } from './stores/store.ts';
@@ -42,21 +42,24 @@ export class Repository {
   }
 
   /**
-   * Makes a repository at a folder that is empty or does not exist yet. `strata.json` is written last: only its
-   * existence makes the folder a repository.
+   * Makes a repository at a folder that is empty or does not exist yet. Only the existence of `strata.json` makes the
+   * folder a repository, so the key comes before it. Of two that are made in one place at once, the one that creates
+   * `strata.json` wins and removes all other keys; the other one removes its own.
    */
   static async create(location: string, options: CreateOptions): Promise<Repository> {
     const config = newConfig(options);
     const passphrase = options.passphrase ?? '';
     if (options.encryption && passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
     const store = await createLocalStore(localPath(location));
-    if (options.encryption) await storeKey(store, config.id, randomBytes(32), passphrase, 'first');
+    const key = options.encryption ? await storeKey(store, config.id, randomBytes(32), passphrase, 'first') : null;
     try {
       await store.put(configName, Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
     } catch (error) {
-      if (isStrataError(error, 'OBJECT_EXISTS')) throw fail('REPOSITORY_EXISTS', { location }, { cause: error });
-      throw error;
+      if (!isStrataError(error, 'OBJECT_EXISTS')) throw error;
+      await discardKeys(store, (id) => id === key?.id);
+      throw fail('REPOSITORY_EXISTS', { location }, { cause: error });
     }
+    await discardKeys(store, (id) => id !== key?.id);
     // Read back rather than trusted: what cannot be opened now could not be opened later.
     return Repository.open(location, async () => passphrase);
   }

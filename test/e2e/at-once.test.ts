@@ -45,6 +45,24 @@ describe('two backups', () => {
   });
 });
 
+test('makings of one repository: one wins, and its passphrase opens it', async () => {
+  const place = bench.path('contested');
+  const passphrases = ['one', 'two', 'three'];
+  const outcomes = await Promise.all(
+    passphrases.map((STRATA_PASSWORD) =>
+      bench.strata(['init', '--repo', place, '--json'], { env: { STRATA_PASSWORD } }),
+    ),
+  );
+  const codes = outcomes.map(({ code }) => code);
+  expect(codes.filter((code) => code === 0)).toHaveLength(1);
+  for (const { code, stdout } of outcomes) {
+    if (code !== 0) expect(JSON.parse(stdout).code).toMatch(/^(REPOSITORY_EXISTS|LOCATION_NOT_EMPTY)$/);
+  }
+  const STRATA_PASSWORD = passphrases[codes.indexOf(0)] ?? '';
+  const keys = await bench.document(['key', 'list', '--repo', place], { env: { STRATA_PASSWORD } });
+  expect(keys).toHaveLength(1);
+});
+
 describe('a backup that is stopped', () => {
   test.for(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('by %s ends cleanly and leaves no point', async (signal) => {
     const running = await endless('stopped');

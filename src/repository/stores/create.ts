@@ -7,8 +7,8 @@ import { failpoint } from '../failpoint.ts';
 import { LocalStore, syncPath } from './local.ts';
 
 const folders = ['keys', 'points', 'marks', 'maps', 'packs', 'leases', 'tmp'];
-/** What a creation that was killed may leave in these holds nothing that anyone could miss. */
-const disposable = ['keys', 'tmp'];
+/** What a creation that was killed, or is under way, may have in these; nobody could miss it yet. */
+const unfinished = ['keys', 'tmp'];
 
 /**
  * Makes the folders of a new store at a place that is empty, not there yet, or left by a killed creation.
@@ -19,13 +19,13 @@ export async function createLocalStore(location: string): Promise<LocalStore> {
   if (entries?.includes('strata.json')) throw fail('REPOSITORY_EXISTS', { location });
   for (const name of entries ?? []) {
     const inside = folders.includes(name) ? await entriesOf(join(location, name)) : null;
-    const harmless = inside !== null && (inside.length === 0 || disposable.includes(name));
+    const harmless = inside !== null && (inside.length === 0 || unfinished.includes(name));
     if (!harmless) throw fail('LOCATION_NOT_EMPTY', { location });
   }
   const made: string[] = [];
   try {
     await makeFolder(location, made);
-    for (const name of disposable) await rm(join(location, name), { recursive: true, force: true });
+    await rm(join(location, 'tmp'), { recursive: true, force: true });
     for (const name of folders) await makeFolder(join(location, name), made);
     await proveLink(join(location, 'tmp'));
     for (const folder of new Set([location, ...made.map(dirname)])) await syncPath(folder);

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -243,6 +243,29 @@ describe('a backup on a damaged repository', () => {
     }
     expect(await readdir(repo.store.localPath('tmp'))).toEqual([]);
     expect((await objects(repo)).filter((name) => name.startsWith('leases/'))).toEqual([]);
+  });
+
+  it('makes a full of a stream, which it cannot read twice, when a map is damaged anywhere', async () => {
+    const { repo, folder, image, backUp, restored } = await bench();
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const stream = async () => {
+      const feed = spawn('cp', [image, pipe], { stdio: 'ignore' });
+      const [result] = await Promise.all([backUp({ source: pipe }), once(feed, 'exit')]);
+      return result;
+    };
+    for (const column of ['loc', 'dig'] as const) {
+      const { point: parent } = await stream();
+      expect(await stream()).toMatchObject({ kind: 'incremental', parent, blocks: { changed: 0 } });
+      const path = repo.store.localPath(columnName(parent ?? '', column));
+      const bytes = await readFile(path);
+      // In a page, which comes before the index.
+      bytes[100] = (bytes[100] ?? 0) ^ 1;
+      await writeFile(path, bytes);
+      const full = await stream();
+      expect(full).toMatchObject({ kind: 'full', parent: null, warnings: [{ code: 'PARENT_UNUSABLE' }] });
+      expect(await restored(full.point)).toBe(await hashOf(image));
+    }
   });
 
   it('makes a full when a point of the chain is lost', async () => {
