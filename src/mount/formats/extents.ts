@@ -1,0 +1,32 @@
+/** Extents as ranges, and what pieces of a disk they touch. */
+import type { Extents } from './segment.ts';
+
+/** From `from` up to, not including, `to`. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The extents as ranges of bytes, cut at `end`. */
+export function* rangesOf(extents: Extents, end: number): Generator<Range> {
+  for (let at = 0; at < extents.length; at += 2) {
+    const from = extents[at] as number;
+    const to = Math.min(from + (extents[at + 1] as number), end);
+    if (from < to) yield { from, to };
+  }
+}
+
+/**
+ * Which pieces of `unit` bytes hold something of the extents before `end`, as ranges of piece numbers: ascending,
+ * neither overlapping nor touching.
+ */
+export function piecesOf(extents: Extents, unit: number, end: number): Range[] {
+  const pieces: Range[] = [];
+  for (const { from, to } of rangesOf(extents, end)) {
+    const touched = { from: Math.floor(from / unit), to: Math.ceil(to / unit) };
+    const last = pieces.at(-1);
+    if (last === undefined || last.to < touched.from) pieces.push(touched);
+    else pieces[pieces.length - 1] = { from: last.from, to: touched.to };
+  }
+  return pieces;
+}
