@@ -10,6 +10,10 @@ interface Mark {
 export const headLength = 0x10050;
 
 const marks: readonly Mark[] = [
+  // First: where a member begins its own mark, older bytes may remain around it.
+  mark('raid', 4096, '\u00fcN+\u00a9'),
+  mark('raid', 0, '\u00fcN+\u00a9'),
+  mark('bitlocker', 3, '-FVE-FS-'),
   mark('luks', 0, 'LUKS\u00ba\u00be'),
   mark('lvm', 512, 'LABELONE'),
   mark('xfs', 0, 'XFSB'),

@@ -1,0 +1,40 @@
+/** Other processes, as /proc shows them. They come and go while they are looked at. */
+import { readdir, readFile } from 'node:fs/promises';
+import type { Here } from '../repository/here.ts';
+
+/** What tells a process from all others of this start of the machine. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Ticks since boot. */
+  readonly start: string;
+  readonly pidNamespace: string;
+}
+
+/** Who this process is. */
+export function identityOf(here: Here): ProcessIdentity {
+  return { pid: here.pid, start: here.startOf(here.pid) ?? '', pidNamespace: here.pidNamespace };
+}
+
+/** Whether a process is gone for certain. One of another container cannot be seen from here: it counts as alive. */
+export async function isGone(process: ProcessIdentity, here: Here): Promise<boolean> {
+  if (process.pidNamespace !== here.pidNamespace) return false;
+  if (here.startOf(process.pid) !== process.start) return true;
+  const status = (await procText(process.pid, 'status')) ?? '';
+  // A killed process that nobody has waited for yet still has its pid.
+  return /^State:\s[ZX]/m.test(status);
+}
+
+/** Ids of all processes. */
+export async function processIds(): Promise<number[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+/** Name of the command that a process runs. */
+export async function commandOf(pid: number): Promise<string> {
+  return (await procText(pid, 'comm'))?.trimEnd() ?? '?';
+}
+
+/** A file of /proc/PID; null when the process is gone or not ours to look at. */
+export async function procText(pid: number, name: string): Promise<string | null> {
+  return readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => null);
+}
