@@ -1,5 +1,7 @@
 # The addon. New files in core/ and glue/ need no edit here.
 #
+# libfuse3 is linked statically, too: its ABI changed with almost every release.
+#
 # libzstd is linked statically and kept private: node exports its own ZSTD_* symbols, of another version, and
 # they would win over a shared library's. libcrypto is not linked at all: the EVP functions come from the node
 # binary, so that one OpenSSL 3 lives in the process and node's security updates cover it. Use only functions
@@ -8,8 +10,8 @@
   'targets': [
     {
       'target_name': 'strata',
-      'sources': ['<!@(ls core/*.cc glue/*.cc)'],
-      'include_dirs': ['core'],
+      'sources': ['<!@(ls core/*.cc fuse/*.cc glue/*.cc)'],
+      'include_dirs': ['core', '/usr/include/fuse3'],
       'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS', '_FILE_OFFSET_BITS=64'],
       'cflags': ['-O2', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden', '-pthread'],
       'cflags!': ['-O3', '-Wno-unused-parameter'],
@@ -18,8 +20,8 @@
         '-isystem', '<!(node -p "require(\'path\').resolve(require(\'node-addon-api\').include_dir)")',
       ],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
-      'libraries': ['-l:libzstd.a'],
-      'ldflags': ['-Wl,--exclude-libs,ALL', '-pthread'],
+      'libraries': ['-l:libzstd.a', '-l:libfuse3.a', '-ldl'],
+      'ldflags': ['-Wl,--exclude-libs,ALL', '-Wl,--version-script=<(module_root_dir)/symbols.map', '-pthread'],
     },
   ],
 }

@@ -503,6 +503,76 @@ export const errorTable = {
     errno: 'EIO',
     hint: 'look at the system log (dmesg)',
   },
+
+  ADDRESS_IN_USE: {
+    message: 'cannot listen on {address}: it is in use',
+    exit: 1,
+    http: 409,
+    hint: 'stop the server that uses it, or choose another address',
+  },
+  TLS_UNSUITABLE: {
+    message: 'certificate {path} and its key cannot be used: {reason}',
+    exit: 1,
+    http: 400,
+    hint: 'give the certificate and the key that belongs to it, both as PEM files',
+  },
+  MOUNT_FAILED: {
+    message: 'cannot mount at {path}: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'strata doctor shows what this machine lacks for mounting',
+  },
+  MOUNT_POINT_UNSUITABLE: {
+    message: 'cannot mount at {path}: {reason}',
+    exit: 2,
+    http: 400,
+    hint: 'name an existing, empty folder outside the repository',
+  },
+  DRIVER_UNUSABLE: {
+    message: 'driver {driver} cannot be used: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'strata doctor shows what this machine lacks for mounting',
+  },
+  BACKGROUND_ENDED: {
+    message: '{what} ended in the background with exit code {code} and said nothing',
+    exit: 1,
+    http: 500,
+    hint: 'run it with --foreground to see why',
+  },
+  NOT_MOUNTED: {
+    message: 'nothing of Strata is mounted at {path}',
+    exit: 2,
+    http: 404,
+    hint: 'see strata mounts',
+  },
+  UNMOUNT_FAILED: {
+    message: 'cannot unmount {directory}: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'close what uses it, or unmount it with --force',
+  },
+  SPOOL_READ: {
+    message: 'cannot read the cache at {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+  OVERLAY_READ: {
+    message: 'cannot read the overlay {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg)',
+  },
+  OVERLAY_WRITE: {
+    message: 'cannot write the overlay {path}: {reason}',
+    exit: 1,
+    http: 500,
+    errno: 'EIO',
+    hint: 'make room where the overlay lies',
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorTable;
@@ -549,6 +619,12 @@ export function fail<Code extends ErrorCode>(
   options: { readonly cause?: unknown } = {},
 ): StrataError {
   return new StrataError(code, params, options.cause);
+}
+
+/** The errno by which a program that reads through a mount learns of a failure. */
+export function errnoOf({ code }: StrataError): number {
+  const { errno }: ErrorKind = errorTable[code];
+  return constants.errno[(errno ?? 'EIO') as keyof typeof constants.errno];
 }
 
 /** Whether `error` is a StrataError, of one of `codes` when any are given. */

@@ -219,6 +219,120 @@ export interface ChainStatistics {
   readonly packs: readonly string[];
 }
 
+/** Cache and threads that all open points of a process share; opaque. */
+export interface ReadStore {
+  readonly __readStore: never;
+}
+
+/** A point whose chain was merged into one map; opaque. */
+export interface OpenPoint {
+  readonly __openPoint: never;
+}
+
+/** Bytes that can be read at any place: an image of a point, or an overlay on one; opaque. */
+export interface Content {
+  readonly __content: never;
+}
+
+/** How one reader goes through a content; what it will read next is guessed from it. Opaque. */
+export interface Stream {
+  readonly __stream: never;
+}
+
+export interface ReadStoreCounters {
+  readonly hits: number;
+  readonly misses: number;
+  readonly cachedBlocks: number;
+  /** Blocks that are in use, cached ones included. */
+  readonly buffers: number;
+}
+
+/** Segments of an image, in order (src/mount/formats/segment.ts). */
+export interface ImageOptions {
+  readonly point: OpenPoint;
+  /** Of each segment: 0 literal, 1 range of the disk, 2 zeros. */
+  readonly kinds: Uint8Array;
+  /** Where each begins in the image. */
+  readonly starts: Float64Array;
+  /** Where each is taken from: the offset in `literals`, or on the disk. */
+  readonly sources: Float64Array;
+  readonly literals: Uint8Array;
+  readonly size: number;
+}
+
+/** An entry of a mount's tree; folders come before what is in them. */
+export interface TreeEntry {
+  /** From the mount's root, without a slash at its beginning. */
+  readonly path: string;
+  readonly kind: 'folder' | 'link' | 'text' | 'image';
+  /** When it changed: seconds since 1970. */
+  readonly seconds: number;
+  /** Target of a link; content of a text file. */
+  readonly text?: string;
+  /** Of an image, and of a folder whose entries are made when it is looked into: the number that `prepare` names. 0: made. */
+  readonly image?: number;
+  /** Bytes of an image, when they are known without it. */
+  readonly size?: number;
+  readonly writable?: boolean;
+  /** Extended attributes, by the part of their name after `user.strata.`. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+export type SessionEvent =
+  /** The kernel is being answered. */
+  | { readonly event: 'ready' }
+  /** Somebody waits for an image or a folder: answer with `provide` or `refuse`. */
+  | { readonly event: 'prepare'; readonly image: number }
+  /** A read failed with EIO. */
+  | {
+      readonly event: 'damaged';
+      readonly image: number;
+      readonly offset: number;
+      readonly length: number;
+      readonly code: string;
+      readonly message: string;
+    };
+
+export interface SessionOptions {
+  readonly mountPoint: string;
+  /** What the mount table shows as its source. */
+  readonly name: string;
+  readonly allowOther: boolean;
+  readonly writable: boolean;
+  readonly tree: readonly TreeEntry[];
+  readonly onEvent: (event: SessionEvent) => void;
+}
+
+/** A FUSE mount of this process, which must never touch it itself. */
+export interface Session {
+  /** Settles when the mount is gone, whoever unmounted it. */
+  readonly finished: Promise<void>;
+  /** Shows another tree from now on. */
+  replace(tree: readonly TreeEntry[]): void;
+  /** Answers a `prepare`. */
+  provide(image: number, content: Content): void;
+  /** Answers a `prepare` with an errno; 0 for a folder: `replace` has made its entries. */
+  refuse(image: number, errno: number): void;
+  /** Lets go of the mount, whoever uses it. */
+  stop(): void;
+  counters(): {
+    readonly reads: number;
+    readonly bytes: number;
+    readonly errors: number;
+    /** Open files. */
+    readonly handles: number;
+    /** Images kept open. */
+    readonly images: number;
+    /** Readers that wait for an image. */
+    readonly waiting: number;
+  };
+}
+
+export interface ExportProgress {
+  readonly position: number;
+  readonly bytesWritten: number;
+}
+
 export interface Native {
   createVault(master: Uint8Array, sealed: boolean): Vault;
   /** Compresses and seals a small object; `type` from `frameType`. */
@@ -252,6 +366,41 @@ export interface Native {
     offset: number;
     length: number;
   }): Promise<Buffer>;
+  openReadStore(options: {
+    vault: Vault;
+    packs: PackPlace;
+    blockSize: number;
+    cacheBytes: number;
+    /** That open blocks ahead; 0 = by the machine. */
+    threads: number;
+  }): ReadStore;
+  readStoreCounters(store: ReadStore): ReadStoreCounters;
+  /** Merges a chain into a map, which lies in a nameless file in `folder`. */
+  openPoint(options: { store: ReadStore; chain: Chain; size: number; folder: string }): Promise<OpenPoint>;
+  /** Ranges of a point's disk that hold data: offset, length, offset, length …, of whole blocks. */
+  pointExtents(point: OpenPoint): Promise<Float64Array>;
+  openImage(options: ImageOptions): Content;
+  /** Writes over `content` that go to an open file; its head and the places of its parts are the caller's (src/mount/overlay.ts). */
+  openOverlay(options: { content: Content; path: string; fd: number; bitsOffset: number; dataOffset: number }): Content;
+  /** Ranges that were written to an overlay. */
+  overlayWritten(overlay: Content): readonly (readonly [number, number])[];
+  openStream(): Stream;
+  contentSize(content: Content): number;
+  /** Up to 32 MiB, which must lie within the size. */
+  readAt(content: Content, range: { offset: number; length: number }, stream?: Stream): Promise<Buffer>;
+  writeAt(content: Content, at: { offset: number }, bytes: Uint8Array): Promise<void>;
+  zeroAt(content: Content, range: { offset: number; length: number }): Promise<void>;
+  flush(content: Content): Promise<void>;
+  /** Lengths of the runs of a range, in order and at most `most` of them: data positive, zeros negative. */
+  contentRuns(content: Content, range: { offset: number; length: number; most: number }): Promise<Float64Array>;
+  /** Writes a content to a new, empty file; zeros become holes when `sparse`. */
+  startExport(options: {
+    content: Content;
+    fd: number;
+    sparse: boolean;
+  }): Run<ExportProgress & { readonly cancelled: boolean }, ExportProgress>;
+  /** Mounts; throws MOUNT_FAILED. */
+  startSession(options: SessionOptions): Session;
   /** Size in bytes of an open block device (BLKGETSIZE64) or file. */
   sizeOf(fd: number): number;
   /** Ids of the packs that a `.loc` column refers to. */

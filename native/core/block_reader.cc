@@ -22,16 +22,20 @@ void BlockReader::fetch(std::span<const BlockPlace> places) {
 }
 
 View BlockReader::open(const BlockPlace& place, Check check, Digest* digest) {
+  open(place, check, raw_, digest);
+  return raw_;
+}
+
+void BlockReader::open(const BlockPlace& place, Check check, Bytes& out, Digest* digest) {
   const auto found = std::find_if(fetched_.begin(), fetched_.end(), [&](const auto& it) { return it.first == &place; });
   if (found == fetched_.end()) throw Error("NATIVE_ARGUMENT", "a block was opened that was not fetched");
   const View frame(frames_.data() + found->second, place.length);
   // Looked at first: a small frame may claim to become a quarter of a gigabyte.
   if (const auto claimed = parse_frame_header(frame); claimed && claimed->raw_length != block_size_)
     throw Error("FRAME_DAMAGED", "a frame is damaged: it holds no whole block");
-  const FrameHeader header = codec_.open(FrameType::block, {}, frame, raw_, check);
+  const FrameHeader header = codec_.open(FrameType::block, {}, frame, out, check);
   if (check_of(header.digest) != place.check) throw Error("FRAME_DAMAGED", "a frame is damaged: another block stands in its place");
   if (digest != nullptr) *digest = header.digest;
-  return raw_;
 }
 
 }  // namespace strata

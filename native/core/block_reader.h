@@ -25,6 +25,8 @@ class BlockReader {
 
   // Opens one that was fetched; valid until the next call. Throws FRAME_DAMAGED, also when the frame is not the one that the map means.
   View open(const BlockPlace& place, Check check, Digest* digest = nullptr);
+  // The same into bytes of the caller's.
+  void open(const BlockPlace& place, Check check, Bytes& out, Digest* digest = nullptr);
 
   FrameCodec& codec() { return codec_; }
 

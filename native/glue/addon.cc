@@ -12,31 +12,12 @@
 #include "../core/read_range.h"
 #include "../core/restore.h"
 #include "../core/verify.h"
-#include "held.h"
-#include "run.h"
+#include "function.h"
 
 namespace strata::glue {
 namespace {
 
-using Info = Napi::CallbackInfo;
 constexpr int kSmallLevel = 3;
-
-// Wraps a function so that failures of core become JavaScript errors.
-template <typename Body>
-Napi::Function function(Napi::Env env, const char* name, Body body) {
-  return Napi::Function::New(
-      env,
-      [body](const Info& info) -> Napi::Value {
-        try {
-          return body(info);
-        } catch (const Napi::Error&) {
-          throw;
-        } catch (...) {
-          throw to_js(info.Env(), to_error(std::current_exception()));
-        }
-      },
-      name);
-}
 
 Napi::Value create_vault(const Info& info) {
   const View master = bytes(info[0], "master");
@@ -231,19 +212,6 @@ Napi::Value start_backup(const Info& info) {
             put(it, "bytesStored", now.bytes_stored);
             return it;
           }));
-  return out;
-}
-
-// What restore and verify share: an object with finished, cancel and progress.
-template <typename Action, typename Progress>
-Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Held<Action>> held, std::function<Run::Deliver()> work, Progress progress) {
-  auto out = Napi::Object::New(env);
-  out.Set("finished", Run::start(env, name, [work](const Run::Post&) { return work(); }, [held] { held->cancel(); }));
-  out.Set("cancel", function(env, "cancel", [held](const Info& call) {
-            held->cancel();
-            return call.Env().Undefined();
-          }));
-  out.Set("progress", function(env, "progress", [progress](const Info& call) -> Napi::Value { return progress(call.Env()); }));
   return out;
 }
 
@@ -445,6 +413,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("packsOf", function(env, "packsOf", packs_of));
   exports.Set("readContent", function(env, "readContent", read_content));
   exports.Set("sizeOf", function(env, "sizeOf", size_of));
+  add_images(env, exports);
+  add_mounts(env, exports);
   exports.Set("about", function(env, "about", about));
   return exports;
 }

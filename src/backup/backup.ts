@@ -27,7 +27,8 @@ export interface BackupResult {
   readonly dryRun: boolean;
   readonly machine: string;
   readonly disk: string;
-  readonly time: string;
+  /** ISO 8601 UTC; null for a dry run. */
+  readonly pointTime: string | null;
   readonly kind: Manifest['kind'];
   readonly parent: string | null;
   /** Bytes of the disk; null for the dry run of a stream. */
@@ -91,7 +92,7 @@ async function plan({ repo, order, source, warnings, warn, started }: Task): Pro
     dryRun: true,
     machine: order.machine,
     disk: order.disk,
-    time: new Date(started).toISOString(),
+    pointTime: null,
     kind: parent.manifest === null ? 'full' : 'incremental',
     parent: parent.manifest?.id ?? null,
     size: source.size,
@@ -180,7 +181,7 @@ function resultOf(manifest: Manifest, warnings: readonly Warning[], seconds: num
     dryRun: false,
     machine: manifest.machine,
     disk: manifest.disk,
-    time: manifest.time,
+    pointTime: manifest.time,
     kind: manifest.kind,
     parent: manifest.parent,
     size: manifest.size,

@@ -1,4 +1,5 @@
 /** Where passphrases come from: a file, the environment, a prompt on a terminal. Never an argument, which others can see. */
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { fail, reasonOf } from '../errors.ts';
@@ -45,7 +46,9 @@ async function readGiven(file: string | undefined, option: string, variable: str
 /** The file without its last line break. */
 async function readFirst(path: string, origin: string): Promise<string> {
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+    // Standard input may be a socket, which cannot be opened anew by its path.
+    const text = path === '/dev/stdin' ? readFileSync(0, 'utf8') : await readFile(path, 'utf8');
+    return text.replace(/\r?\n$/, '');
   } catch (error) {
     throw fail('USAGE', { problem: `${origin}: cannot read ${path}: ${reasonOf(error)}` }, { cause: error });
   }

@@ -1,6 +1,6 @@
 /** The command tree. Commands load what they need when they run, so that building the tree is cheap. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import description from '../../package.json' with { type: 'json' };
 import { addBackup } from './commands/backup.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDiff } from './commands/diff.ts';
@@ -8,13 +8,15 @@ import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
 import { addInit } from './commands/init.ts';
 import { addKey } from './commands/key.ts';
+import { addMount } from './commands/mount.ts';
 import { addPoints } from './commands/points.ts';
 import { addRestore } from './commands/restore.ts';
 import { addShow } from './commands/show.ts';
+import { addUmount } from './commands/umount.ts';
 import { addVerify } from './commands/verify.ts';
 import { text } from './option-values.ts';
 
-const description = `Backs up whole disks and volumes as restore points, and gives them back bit for bit.
+const summary = `Backs up whole disks and volumes as restore points, and gives them back bit for bit.
 
 POINT is an id, a unique beginning of one, MACHINE/DISK@latest, or MACHINE/DISK@TIME (the newest not after TIME).
 Sizes take K, M, G or T (binary). Results go to standard output, progress and messages to standard error.`;
@@ -31,8 +33,8 @@ Exit codes:
 
 export function buildProgram(): Command {
   const program = new Command('strata')
-    .description(description)
-    .version(version(), '-V, --version', 'print the version')
+    .description(summary)
+    .version(description.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .option('--repo <path>', 'folder of the repository', text)
     .option('--password-file <file>', 'file with the passphrase', text)
@@ -44,11 +46,6 @@ export function buildProgram(): Command {
     .exitOverride()
     .addHelpText('after', notes);
   for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addVerify, addDiff, addForget]) add(program);
-  for (const add of [addKey, addDoctor, addCompletion]) add(program);
+  for (const add of [addMount, addUmount, addKey, addDoctor, addCompletion]) add(program);
   return program;
-}
-
-function version(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

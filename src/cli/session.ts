@@ -129,11 +129,15 @@ export class Session {
       case 'warning':
         this.warn(event.message);
         break;
+      case 'damaged':
+        this.warn(`${[event.point, event.file].filter(Boolean).join(' ')}: ${event.message}`);
+        break;
       case 'resumed':
         this.#tell(
           `run ${event.run.slice(0, 8)} broke off; ${event.packs} packs of it (${formatSize(event.bytes)}) are used`,
         );
         break;
+      case 'mounted':
       case 'result':
       case 'error': // the command itself says it
         break;

@@ -30,3 +30,9 @@ export function refuseUrl(location: string): void {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(location)?.[1];
   if (scheme) throw fail('NOT_SUPPORTED', { feature: `a repository at ${scheme}://`, instead: 'use a local folder' });
 }
+
+/** The passphrase for another process that opens the repository; null when none is needed. */
+export async function passphraseFor(access: RepositoryAccess): Promise<string | null> {
+  refuseUrl(access.location);
+  return (await Repository.isEncrypted(access.location)) ? access.passphrase() : null;
+}

@@ -30,16 +30,14 @@ export interface Job {
   readonly signal: AbortSignal;
 }
 
-/** Runs `action` as a job. */
+/** Runs `action` as a job. Its result has no `event` and no `time`: these are the event's own. */
 export async function runJob<Result extends object>(
   job: Job,
   action: (emit: Emit, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   job.signal.throwIfAborted();
   const result = await action((event) => job.report({ ...stamp(event.event), ...event }), job.signal);
-  const end = stamp('result');
-  // A point has a time of its own; that of an event is when it happened.
-  job.report({ ...end, ...result, time: end.time });
+  job.report({ ...stamp('result'), ...result });
   return result;
 }
 
@@ -48,8 +46,24 @@ export function failureEvent(error: unknown): FailureEvent {
   return { ...stamp('error'), ...describeFailure(error) };
 }
 
+/** The failure that another process reported, to be thrown on. */
+export function reportedFailure({ code, message, hint, exitCode }: Failure): ReportedFailure {
+  return new ReportedFailure({ code, message, hint, exitCode });
+}
+
+/** Thrown in place of what another process met. */
+class ReportedFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
 /** What a person or a script is told about anything thrown. */
 export function describeFailure(error: unknown): Failure {
+  if (error instanceof ReportedFailure) return error.failure;
   if (isStrataError(error)) {
     return { code: error.code, message: error.message, hint: error.hint, exitCode: error.exitCode };
   }

@@ -16,7 +16,9 @@ export type WarningCode =
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
   | 'MARK_NOT_WRITTEN'
-  | 'CLEANUP';
+  | 'CLEANUP'
+  | 'REFRESH'
+  | 'MOUNT_IN_USE';
 
 export type StrataEvent =
   | {
@@ -44,6 +46,22 @@ export type StrataEvent =
       readonly bytesSkipped?: number;
     }
   | ({ readonly event: 'warning' } & Warning)
+  | {
+      /** A mount is ready for use; `record` is what `strata mounts` lists it by. */
+      readonly event: 'mounted';
+      readonly directory: string;
+      readonly record: string;
+    }
+  | {
+      /** Something could not be read through a mount; the reader got an error. */
+      readonly event: 'damaged';
+      readonly point: string;
+      readonly file: string;
+      readonly offset?: number;
+      readonly length?: number;
+      readonly code: string;
+      readonly message: string;
+    }
   | {
       /** A run that died was found; its packs that arrived are used. */
       readonly event: 'resumed';

@@ -64,6 +64,11 @@ export class Repository {
     return Repository.open(location, async () => passphrase);
   }
 
+  /** Whether a passphrase is needed to open a repository. */
+  static async isEncrypted(location: string): Promise<boolean> {
+    return (await readConfig(new LocalStore(localPath(location)))).encryption !== 'none';
+  }
+
   /** Opens a repository; `passphrase` is only called when it is encrypted. */
   static async open(location: string, passphrase: () => Promise<string>): Promise<Repository> {
     const store = new LocalStore(localPath(location));

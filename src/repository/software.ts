@@ -1,9 +1,4 @@
 /** Name and version of this program, as manifests record who made them. */
-import { readFileSync } from 'node:fs';
+import description from '../../package.json' with { type: 'json' };
 
-const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  name: string;
-  version: string;
-};
-
-export const software = `${name} ${version}`;
+export const software = `${description.name} ${description.version}`;

@@ -116,11 +116,17 @@ describe('show', () => {
   });
 
   test('knows points by a prefix, as the latest, and by time', async () => {
-    const specs = [second.backup.point.slice(0, 12), 'web1/disk.img@latest', `web1/disk.img@${second.backup.time}`];
+    const specs = [
+      second.backup.point.slice(0, 12),
+      'web1/disk.img@latest',
+      `web1/disk.img@${second.backup.pointTime}`,
+    ];
     for (const spec of specs) {
       expect((await bench.document(['show', spec], { env })).id, spec).toBe(second.backup.point);
     }
-    expect((await bench.document(['show', `web1/disk.img@${first.backup.time}`], { env })).id).toBe(first.backup.point);
+    expect((await bench.document(['show', `web1/disk.img@${first.backup.pointTime}`], { env })).id).toBe(
+      first.backup.point,
+    );
   });
 
   test('is readable', async () => {

@@ -1,0 +1,84 @@
+#include "image.h"
+
+namespace strata {
+
+void Point::read(uint64_t offset, std::span<uint8_t> out, uint64_t ahead) {
+  const uint32_t block = block_size();
+  const uint64_t end = offset + out.size(), first = offset / block;
+  const auto wanted = static_cast<size_t>((end - 1) / block - first + 1), more = static_cast<size_t>(ahead / block);
+  thread_local std::vector<BlockEntry> entries;
+  entries.resize(wanted + more);
+  map_.read(first, entries);
+  // The others are opened meanwhile, by other threads.
+  for (size_t i = 1; i < entries.size(); i++)
+    if (entries[i].pack != 0) store_->announce(entries[i]);
+  for (size_t i = 0; i < wanted; i++) {
+    const uint64_t start = (first + i) * block;
+    const uint64_t from = std::max(start, offset), until = std::min(start + block, end);
+    uint8_t* const to = out.data() + (from - offset);
+    if (entries[i].pack == 0)
+      memset(to, 0, until - from);
+    else
+      memcpy(to, store_->open(entries[i])->data() + (from - start), until - from);
+  }
+}
+
+Image::Image(std::shared_ptr<Point> point, std::vector<Segment> segments, Bytes literals, uint64_t size)
+    : point_(std::move(point)), segments_(std::move(segments)), literals_(std::move(literals)), size_(size) {
+  uint64_t expected = 0;
+  for (size_t i = 0; i < segments_.size(); i++) {
+    const Segment& it = segments_[i];
+    if (it.start != expected || end_of(i) <= it.start) throw Error("NATIVE_ARGUMENT", "the segments of an image do not follow each other");
+    expected = end_of(i);
+    if (it.kind == Kind::literal && (it.from > literals_.size() || expected - it.start > literals_.size() - it.from))
+      throw Error("NATIVE_ARGUMENT", "a segment of an image lies outside its literal bytes");
+  }
+  if (expected != size_) throw Error("NATIVE_ARGUMENT", "the segments of an image do not make its size");
+}
+
+size_t Image::find(uint64_t offset) const {
+  const auto after = std::upper_bound(segments_.begin(), segments_.end(), offset, [](uint64_t at, const Segment& it) { return at < it.start; });
+  return static_cast<size_t>(after - segments_.begin()) - 1;
+}
+
+void Image::read(Stream& stream, uint64_t offset, std::span<uint8_t> out) {
+  if (out.empty()) return;
+  const uint64_t ahead = stream.note(offset, out.size());
+  for (size_t done = 0, segment = find(offset); done < out.size(); segment++) {
+    const Segment& it = segments_[segment];
+    const uint64_t at = offset + done, within = at - it.start;
+    const auto length = static_cast<size_t>(std::min<uint64_t>(end_of(segment) - at, out.size() - done));
+    const std::span<uint8_t> part = out.subspan(done, length);
+    switch (it.kind) {
+      case Kind::literal:
+        memcpy(part.data(), literals_.data() + it.from + within, length);
+        break;
+      case Kind::zeros:
+        memset(part.data(), 0, length);
+        break;
+      case Kind::disk:
+        point_->read(it.from + within, part, done + length == out.size() ? ahead : 0);
+        break;
+    }
+    done += length;
+  }
+}
+
+Content::Run Image::run_at(uint64_t offset) {
+  const size_t segment = find(offset);
+  const Segment& it = segments_[segment];
+  const uint64_t end = end_of(segment);
+  if (it.kind != Kind::disk) return {end, it.kind == Kind::literal};
+  const uint32_t block = point_->block_size();
+  const uint64_t at = it.from + (offset - it.start), number = at / block;
+  // Past the disk's end, and what the map does not name, is zero.
+  BlockEntry entry;
+  point_->map().read(number, {&entry, 1});
+  const bool data = entry.pack != 0;
+  const uint64_t next = point_->map().next(number, !data);
+  const uint64_t until = next >= point_->map().blocks() && !data ? UINT64_MAX : next * block;
+  const uint64_t rest = until - at;
+  return {rest > end - offset ? end : offset + rest, data};
+}
+
+}  // namespace strata

@@ -1,0 +1,51 @@
+// Writes over a content that stays as it is: they go to a file, with a bit for each 4 KiB that says which of the two holds it.
+//
+// The file: a head that TypeScript writes and checks, the bits, and the data, each 4 KiB at its own offset. A flush makes data durable before
+// the bits that name it, so that after a crash the overlay is a disk that lost its power: what was flushed is there.
+#pragma once
+#include <shared_mutex>
+
+#include "content.h"
+#include "io.h"
+
+namespace strata {
+
+struct OverlayPlace {
+  std::string path;
+  uint64_t bits_offset = 0, data_offset = 0;
+};
+
+class Overlay : public Content {
+ public:
+  static constexpr uint64_t kGrain = 4096;
+
+  // Reads the bits of a file that holds them already, or is all holes.
+  Overlay(std::shared_ptr<Content> base, OverlayPlace place, Fd file);
+
+  uint64_t size() const override { return base_->size(); }
+  void read(Stream& stream, uint64_t offset, std::span<uint8_t> out) override;
+  Run run_at(uint64_t offset) override;
+  bool writable() const override { return true; }
+  void write(uint64_t offset, std::span<const uint8_t> bytes) override;
+  void zero(uint64_t offset, uint64_t length) override;
+  void flush() override;
+
+  // Ranges that were written, joined.
+  std::vector<std::pair<uint64_t, uint64_t>> written() const;
+
+ private:
+  bool holds(uint64_t grain) const { return (bits_[grain / 8] >> (grain % 8) & 1) != 0; }
+  void mark(uint64_t grain);
+  void complete(uint64_t grain);
+  void put(uint64_t offset, std::span<const uint8_t> bytes);
+
+  const std::shared_ptr<Content> base_;
+  const OverlayPlace place_;
+  const Fd file_;
+  // Held shared by readers, alone by writers: a read sees a write whole or not at all.
+  mutable std::shared_mutex mutex_;
+  std::vector<uint8_t> bits_;
+  uint64_t dirty_from_ = UINT64_MAX, dirty_until_ = 0;  // bytes of bits_ that are not on the disk yet
+};
+
+}  // namespace strata

@@ -1,0 +1,85 @@
+#include "read_store.h"
+
+namespace strata {
+
+namespace {
+constexpr size_t kMostAnnounced = 64;
+
+uint64_t key_of(const BlockEntry& entry) { return uint64_t{entry.pack} << 32 | entry.offset; }
+}  // namespace
+
+ReadStore::ReadStore(ReadStoreOptions options)
+    : options_(std::move(options)), folder_(options_.packs), cache_(static_cast<size_t>(options_.cache_bytes / options_.block_size)) {
+  try {
+    for (unsigned i = 0; i < thread_count(options_.threads); i++) threads_.emplace_back([this] { work(); });
+  } catch (...) {
+    // With fewer of them, or none, blocks are opened by those who read them.
+  }
+}
+
+ReadStore::~ReadStore() {
+  {
+    const std::lock_guard lock(ahead_mutex_);
+    ending_ = true;
+  }
+  ahead_changed_.notify_all();
+  for (std::thread& it : threads_) it.join();
+}
+
+BlockCache::Block ReadStore::open(const BlockEntry& entry) {
+  struct Job {
+    ReadStore* store;
+    const BlockEntry* entry;
+  };
+  const Job job{this, &entry};
+  return cache_.get(key_of(entry), [&job](Bytes& out) { job.store->load(*job.entry, out); });
+}
+
+void ReadStore::load(const BlockEntry& entry, Bytes& out) {
+  std::unique_ptr<BlockReader> reader;
+  {
+    const std::lock_guard lock(readers_mutex_);
+    if (!readers_.empty()) {
+      reader = std::move(readers_.back());
+      readers_.pop_back();
+    }
+  }
+  if (!reader) reader = std::make_unique<BlockReader>(options_.vault, folder_, options_.block_size);
+  const BlockPlace place{0, table_.id(entry.pack), entry.offset, entry.length, entry.check};
+  reader->fetch({&place, 1});
+  reader->open(place, Check::fast, out);
+  const std::lock_guard lock(readers_mutex_);
+  readers_.push_back(std::move(reader));
+}
+
+void ReadStore::announce(const BlockEntry& entry) {
+  if (threads_.empty() || cache_.holds(key_of(entry))) return;
+  {
+    const std::lock_guard lock(ahead_mutex_);
+    if (ahead_.size() >= kMostAnnounced || !announced_.insert(key_of(entry)).second) return;
+    ahead_.push_back(entry);
+  }
+  ahead_changed_.notify_one();
+}
+
+void ReadStore::work() {
+  while (true) {
+    BlockEntry entry;
+    {
+      std::unique_lock lock(ahead_mutex_);
+      ahead_changed_.wait(lock, [this] { return ending_ || !ahead_.empty(); });
+      if (ending_) return;
+      entry = ahead_.front();
+      ahead_.pop_front();
+      announced_.erase(key_of(entry));
+    }
+    if (cache_.holds(key_of(entry))) continue;
+    try {
+      open(entry);
+    } catch (...) {
+      // Whoever reads the block meets the same failure, and tells of it.
+    }
+  }
+}
+
+}  // namespace strata

@@ -1,0 +1,13 @@
+/** How dist/ is made: the program as one chunk for each command and what they share, with the packages in it. */
+import { defineConfig } from 'rolldown';
+
+export default defineConfig({
+  input: 'src/cli/main.ts',
+  platform: 'node',
+  output: {
+    // One folder, so that src/native.ts finds the addon from here as from src/.
+    dir: 'dist',
+    format: 'esm',
+    sourcemap: true,
+  },
+});

@@ -1,0 +1,150 @@
+/** Mounting a repository's tree of points, from the first check to the last unmount. */
+import { execFile } from 'node:child_process';
+import { realpath, stat, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { fail, fromSystem, reasonOf } from '../errors.ts';
+import type { ReadStoreCounters, Session } from '../native.ts';
+import type { Emit } from '../repository/events.ts';
+import { thisProcess } from '../repository/here.ts';
+import { type Mount, readMounts } from '../repository/mounts.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Driver } from './drivers/driver.ts';
+import { MountServer } from './mount-server.ts';
+import { OpenPoints } from './open-points.ts';
+import { identityOf } from './processes.ts';
+import { Journal } from './records/journal.ts';
+import type { Records } from './records/records.ts';
+import { unmount } from './unmount.ts';
+
+export interface MountOrder {
+  /** An existing folder. */
+  readonly directory: string;
+  readonly driver: Driver;
+  readonly allowOther: boolean;
+  /** Memory for opened blocks; by default 256 MiB. */
+  readonly cacheBytes?: number | undefined;
+}
+
+export interface MountResult {
+  readonly directory: string;
+  readonly reads: number;
+  readonly bytes: number;
+  readonly errors: number;
+  readonly cache: ReadStoreCounters;
+  readonly seconds: number;
+}
+
+/** KiB that the kernel reads ahead; requests become that large. More is slower (measured). */
+const readAhead = 1024;
+
+/**
+ * Mounts the tree of all points and serves it until it is unmounted, by whomever, or `signal` comes: then it is
+ * unmounted, lazily when it is in use. `mounted` is emitted when it can be used.
+ */
+export async function serveMount(
+  repo: Repository,
+  records: Records,
+  order: MountOrder,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<MountResult> {
+  const started = Date.now();
+  const directory = await checkDirectory(repo, order.directory);
+  const why = await order.driver.whyNot();
+  if (why !== null) throw fail('DRIVER_UNUSABLE', { driver: order.driver.name, reason: why });
+  const open = await OpenPoints.create(repo, order.cacheBytes);
+  const server = new MountServer(repo, open, emit);
+  const tree = await server.tree();
+  const source = `strata:${repo.location}`;
+  const journal = await Journal.begin(records, {
+    kind: 'mount',
+    repository: repo.location,
+    point: null,
+    standsOn: null,
+    overlay: null,
+  });
+  try {
+    await journal.add({ kind: 'fuse', at: directory, source, device: null });
+    const ready = Promise.withResolvers<void>();
+    const session = await order.driver.start({
+      mountPoint: directory,
+      name: source,
+      allowOther: order.allowOther,
+      writable: false,
+      tree,
+      onEvent: (event) => (event.event === 'ready' ? ready.resolve() : server.hear(event)),
+    });
+    server.attach(session);
+    const stop = () => void end(session, directory, journal.id, emit);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.race([ready.promise, session.finished]);
+      const device = await settle(directory);
+      await journal.amend({ kind: 'fuse', at: directory, source, device });
+      await journal.settle(identityOf(thisProcess()));
+      emit({ event: 'mounted', directory, record: journal.id });
+      if (signal.aborted) stop();
+      await session.finished;
+      const { reads, bytes, errors } = session.counters();
+      return { directory, reads, bytes, errors, cache: open.counters(), seconds: (Date.now() - started) / 1000 };
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await server.detach();
+    }
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Unmounts; when it is in use those who read it lose it. */
+async function end(session: Session, directory: string, record: string, emit: Emit): Promise<void> {
+  try {
+    await unmount(directory, { force: false, record });
+  } catch (error) {
+    emit({ event: 'warning', code: 'MOUNT_IN_USE', message: `unmounted while it was in use: ${reasonOf(error)}` });
+    session.stop();
+  }
+}
+
+/**
+ * Has another process use the mount, so that the kernel has taken our answer for certain, then raises how far it reads
+ * ahead: written earlier, it would be set back. Returns the device number of the mount.
+ */
+async function settle(directory: string): Promise<string | null> {
+  await promisify(execFile)('stat', ['-f', directory]);
+  const mount = ourMount(await readMounts(), directory);
+  if (mount === undefined) return null;
+  // Only root may; the mount works without it.
+  await writeFile(`/sys/class/bdi/${mount.device}/read_ahead_kb`, String(readAhead)).catch(() => undefined);
+  return mount.device;
+}
+
+function ourMount(mounts: readonly Mount[], directory: string): Mount | undefined {
+  return mounts.findLast(({ at }) => at === directory);
+}
+
+/** The folder to mount at, by its real path. */
+async function checkDirectory(repo: Repository, path: string): Promise<string> {
+  let directory: string;
+  try {
+    directory = await realpath(path);
+    if (!(await stat(directory)).isDirectory())
+      throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: 'it is not a folder' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: 'there is no such folder' });
+    throw fromSystem(error, `cannot use ${path}`);
+  }
+  const mounted = ourMount(await readMounts(), directory);
+  if (mounted !== undefined)
+    throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: `${mounted.source} is mounted there` });
+  const repository = await realpath(repo.location);
+  if (isWithin(directory, repository) || isWithin(repository, directory)) {
+    throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: 'it and the repository lie within each other' });
+  }
+  return directory;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
+}
