@@ -559,6 +559,31 @@ export const errorTable = {
     errno: 'EIO',
     hint: 'look at the system log (dmesg)',
   },
+  DRIVE_READ_ONLY: {
+    message: 'drive {id} takes no writes, so there is nothing to commit',
+    exit: 2,
+    http: 400,
+    hint: 'attach the point with --writable',
+  },
+  COMMIT_FAILED: {
+    message: 'what was written over point {point} was not committed: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'it is kept; attach the point again with --writable --overlay {overlay}, then detach with --commit',
+  },
+  OVERLAY_UNSUITABLE: {
+    message: 'cannot use the overlay {path}: {reason}',
+    exit: 2,
+    http: 400,
+    hint: 'name the overlay of this point, or a file that does not exist yet',
+  },
+  OVERLAY_IN_USE: {
+    message: 'the overlay {path} is in use',
+    exit: 11,
+    http: 409,
+    errno: 'EBUSY',
+    hint: 'see strata mounts; detach the drive that uses it first',
+  },
   OVERLAY_READ: {
     message: 'cannot read the overlay {path}: {reason}',
     exit: 1,
@@ -651,7 +676,7 @@ export function fromNative(error: unknown, path: string): StrataError {
   const native = error as { code?: unknown; errno?: number; path?: string };
   const at = native.path || path;
   if (native.code === 'CANCELLED') return fail('INTERRUPTED', { action: `work on ${at}` }, { cause: error });
-  const writing = native.code === 'SPOOL_WRITE' || native.code === 'TARGET_WRITE';
+  const writing = ['SPOOL_WRITE', 'TARGET_WRITE', 'OVERLAY_WRITE'].includes(String(native.code));
   const known = writing ? ofErrno(native.errno ?? 0, `cannot write ${at}`, error) : null;
   if (known !== null) return known;
   const code = typeof native.code === 'string' && native.code in errorTable ? (native.code as ErrorCode) : 'IO';

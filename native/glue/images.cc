@@ -1,4 +1,6 @@
 // Open points, image files made of them, overlays, and reading them from JavaScript; typed in src/native.ts.
+#include <sys/file.h>
+
 #include "../core/export.h"
 #include "../core/image.h"
 #include "../core/overlay.h"
@@ -107,6 +109,8 @@ Napi::Value open_overlay(const Info& info) {
   OverlayPlace place{text(from, "path"), count(from, "bitsOffset"), count(from, "dataOffset")};
   Fd file(fcntl(static_cast<int>(count(from, "fd")), F_DUPFD_CLOEXEC, 0));
   if (!file) throw Error("OVERLAY_READ", "cannot open an overlay", errno, place.path);
+  // Two that write one overlay would ruin it. Tied to the open file: gone with the last descriptor of it.
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) throw Error("OVERLAY_IN_USE", "an overlay is in use", errno, place.path);
   const std::shared_ptr<Content> overlay = std::make_shared<Overlay>(base, std::move(place), std::move(file));
   return to_handle(info.Env(), overlay);
 }

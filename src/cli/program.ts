@@ -1,16 +1,21 @@
 /** The command tree. Commands load what they need when they run, so that building the tree is cheap. */
 import { Command } from 'commander';
 import description from '../../package.json' with { type: 'json' };
+import { addAttach } from './commands/attach.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addDetach } from './commands/detach.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
 import { addInit } from './commands/init.ts';
 import { addKey } from './commands/key.ts';
 import { addMount } from './commands/mount.ts';
+import { addMounts } from './commands/mounts.ts';
+import { addNbd } from './commands/nbd.ts';
 import { addPoints } from './commands/points.ts';
 import { addRestore } from './commands/restore.ts';
+import { addServeDrive } from './commands/serve-drive.ts';
 import { addShow } from './commands/show.ts';
 import { addUmount } from './commands/umount.ts';
 import { addVerify } from './commands/verify.ts';
@@ -46,6 +51,7 @@ export function buildProgram(): Command {
     .exitOverride()
     .addHelpText('after', notes);
   for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addVerify, addDiff, addForget]) add(program);
-  for (const add of [addMount, addUmount, addKey, addDoctor, addCompletion]) add(program);
+  for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
+  for (const add of [addKey, addDoctor, addCompletion, addServeDrive]) add(program);
   return program;
 }

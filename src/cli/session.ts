@@ -137,6 +137,10 @@ export class Session {
           `run ${event.run.slice(0, 8)} broke off; ${event.packs} packs of it (${formatSize(event.bytes)}) are used`,
         );
         break;
+      case 'listening':
+        this.#progress?.clear();
+        if (!this.json) printResult([`listening on ${event.uri}; Ctrl-C ends it`]);
+        break;
       case 'mounted':
       case 'result':
       case 'error': // the command itself says it

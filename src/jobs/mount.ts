@@ -1,6 +1,8 @@
 import type { Driver } from '../mount/drivers/driver.ts';
 import { fuse } from '../mount/drivers/fuse.ts';
 import { type MountResult, serveMount } from '../mount/mount.ts';
+import { MountServer } from '../mount/mount-server.ts';
+import { OpenPoints } from '../mount/open-points.ts';
 import { Records } from '../mount/records/records.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Job, runJob } from './job.ts';
@@ -21,8 +23,12 @@ export interface MountRequest {
 
 /** Mounts the tree of all points and serves it until it is unmounted or the job is stopped. */
 export function mountJob(access: RepositoryAccess, request: MountRequest, job: Job): Promise<MountResult> {
-  const order = { ...request, driver: drivers[request.driver] };
+  const { directory, driver, allowOther, cacheBytes } = request;
+  const order = { directory, driver: drivers[driver], allowOther, point: null, overlay: null };
   return runJob(job, (emit, signal) =>
-    withRepository(access, (repo) => serveMount(repo, new Records(), order, emit, signal)),
+    withRepository(access, async (repo) => {
+      const shown = new MountServer(repo, await OpenPoints.create(repo, cacheBytes), emit);
+      return serveMount(repo, new Records(), order, shown, emit, signal);
+    }),
   );
 }

@@ -11,12 +11,13 @@ import { listPoints, type Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { formats } from './formats/formats.ts';
 import type { OpenPoints } from './open-points.ts';
+import type { Shown } from './shown.ts';
 import { buildTree, type ImageFile, ImageNumbers } from './tree.ts';
 
 /** Milliseconds between looks for new points. */
 const refreshPeriod = 2000;
 
-export class MountServer {
+export class MountServer implements Shown {
   readonly #repo: Repository;
   readonly #open: OpenPoints;
   readonly #emit: Emit;
@@ -35,14 +36,12 @@ export class MountServer {
     this.#emit = emit;
   }
 
-  /** The tree as it is now. */
   async tree(): Promise<readonly TreeEntry[]> {
     this.#seen = await this.#look();
     await this.#list();
     return this.#build();
   }
 
-  /** Begins to answer a session that shows the tree. */
   attach(session: Session): void {
     this.#session = session;
     const refresh = () => {
@@ -53,21 +52,19 @@ export class MountServer {
           message: `the list of points is not refreshed: ${reasonOf(error)}`,
         });
       });
-      this.#refreshing.finally(() => {
+      void this.#refreshing.finally(() => {
         if (this.#session !== undefined) this.#timer = setTimeout(refresh, refreshPeriod);
       });
     };
     this.#timer = setTimeout(refresh, refreshPeriod);
   }
 
-  /** Answers no more. */
   async detach(): Promise<void> {
     this.#session = undefined;
     clearTimeout(this.#timer);
     await this.#refreshing;
   }
 
-  /** Hears what the session has to say. */
   readonly hear = (event: SessionEvent): void => {
     switch (event.event) {
       case 'ready':

@@ -1,28 +1,31 @@
-/** Mounting a repository's tree of points, from the first check to the last unmount. */
+/** One mount of a repository, from the first check to the last unmount. */
 import { execFile } from 'node:child_process';
 import { realpath, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fail, fromSystem, reasonOf } from '../errors.ts';
-import type { ReadStoreCounters, Session } from '../native.ts';
+import type { Session } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import { thisProcess } from '../repository/here.ts';
 import { type Mount, readMounts } from '../repository/mounts.ts';
 import type { Repository } from '../repository/repository.ts';
+import { makeFolder } from './attach/folders.ts';
 import type { Driver } from './drivers/driver.ts';
-import { MountServer } from './mount-server.ts';
-import { OpenPoints } from './open-points.ts';
 import { identityOf } from './processes.ts';
 import { Journal } from './records/journal.ts';
 import type { Records } from './records/records.ts';
+import type { Shown } from './shown.ts';
+import { undo } from './undo.ts';
 import { unmount } from './unmount.ts';
 
 export interface MountOrder {
-  /** An existing folder. */
-  readonly directory: string;
+  /** An existing folder; null for one of our own that nobody else looks for, and that goes with the mount. */
+  readonly directory: string | null;
   readonly driver: Driver;
   readonly allowOther: boolean;
-  /** Memory for opened blocks; by default 256 MiB. */
-  readonly cacheBytes?: number | undefined;
+  /** What the record tells: the point of a drive, and the file that its writes go to; null for the tree of all points. */
+  readonly point: string | null;
+  readonly overlay: string | null;
 }
 
 export interface MountResult {
@@ -30,7 +33,6 @@ export interface MountResult {
   readonly reads: number;
   readonly bytes: number;
   readonly errors: number;
-  readonly cache: ReadStoreCounters;
   readonly seconds: number;
 }
 
@@ -38,43 +40,40 @@ export interface MountResult {
 const readAhead = 1024;
 
 /**
- * Mounts the tree of all points and serves it until it is unmounted, by whomever, or `signal` comes: then it is
- * unmounted, lazily when it is in use. `mounted` is emitted when it can be used.
+ * Mounts what is to be shown and serves it until it is unmounted, by whomever, or `signal` comes: then it is unmounted,
+ * lazily when it is in use. `mounted` is emitted when it can be used.
  */
 export async function serveMount(
   repo: Repository,
   records: Records,
   order: MountOrder,
+  shown: Shown,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<MountResult> {
   const started = Date.now();
-  const directory = await checkDirectory(repo, order.directory);
-  const why = await order.driver.whyNot();
-  if (why !== null) throw fail('DRIVER_UNUSABLE', { driver: order.driver.name, reason: why });
-  const open = await OpenPoints.create(repo, order.cacheBytes);
-  const server = new MountServer(repo, open, emit);
-  const tree = await server.tree();
+  const { driver, allowOther, point, overlay } = order;
+  const given = order.directory === null ? null : await checkDirectory(repo, order.directory);
+  const why = await driver.whyNot();
+  if (why !== null) throw fail('DRIVER_UNUSABLE', { driver: driver.name, reason: why });
+  const tree = await shown.tree();
   const source = `strata:${repo.location}`;
-  const journal = await Journal.begin(records, {
-    kind: 'mount',
-    repository: repo.location,
-    point: null,
-    standsOn: null,
-    overlay: null,
-  });
+  const subject = { kind: 'mount', repository: repo.location, point, standsOn: null, overlay } as const;
+  const journal = await Journal.begin(records, subject);
   try {
+    const directory = given ?? join(records.folder, journal.id);
+    if (given === null) await makeFolder(journal, directory);
     await journal.add({ kind: 'fuse', at: directory, source, device: null });
     const ready = Promise.withResolvers<void>();
-    const session = await order.driver.start({
+    const session = await driver.start({
       mountPoint: directory,
       name: source,
-      allowOther: order.allowOther,
-      writable: false,
+      allowOther,
+      writable: overlay !== null,
       tree,
-      onEvent: (event) => (event.event === 'ready' ? ready.resolve() : server.hear(event)),
+      onEvent: (event) => (event.event === 'ready' ? ready.resolve() : shown.hear(event)),
     });
-    server.attach(session);
+    shown.attach(session);
     const stop = () => void end(session, directory, journal.id, emit);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -82,16 +81,17 @@ export async function serveMount(
       const device = await settle(directory);
       await journal.amend({ kind: 'fuse', at: directory, source, device });
       await journal.settle(identityOf(thisProcess()));
-      emit({ event: 'mounted', directory, record: journal.id });
+      emit({ event: 'mounted', directory, record: journal.id, point });
       if (signal.aborted) stop();
       await session.finished;
       const { reads, bytes, errors } = session.counters();
-      return { directory, reads, bytes, errors, cache: open.counters(), seconds: (Date.now() - started) / 1000 };
+      return { directory, reads, bytes, errors, seconds: (Date.now() - started) / 1000 };
     } finally {
       signal.removeEventListener('abort', stop);
-      await server.detach();
+      await shown.detach();
     }
   } finally {
+    await undo(journal.record, { force: true });
     await journal.close();
   }
 }

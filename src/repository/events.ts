@@ -18,7 +18,9 @@ export type WarningCode =
   | 'MARK_NOT_WRITTEN'
   | 'CLEANUP'
   | 'REFRESH'
-  | 'MOUNT_IN_USE';
+  | 'MOUNT_IN_USE'
+  | 'LEFTOVER'
+  | 'NBD_CLIENT';
 
 export type StrataEvent =
   | {
@@ -51,6 +53,14 @@ export type StrataEvent =
       readonly event: 'mounted';
       readonly directory: string;
       readonly record: string;
+      /** The point that it shows; null for all of them. */
+      readonly point: string | null;
+    }
+  | {
+      /** An NBD server can be used. */
+      readonly event: 'listening';
+      readonly uri: string;
+      readonly point: string;
     }
   | {
       /** Something could not be read through a mount; the reader got an error. */

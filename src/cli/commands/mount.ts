@@ -1,7 +1,7 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { MountResult } from '../../jobs/mount.ts';
 import { perform } from '../action.ts';
-import { startInBackground } from '../background.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { size } from '../option-values.ts';
 import { fields } from '../table.ts';
@@ -45,10 +45,11 @@ Examples:
       session.conclude(describe(result));
       return exitCodes.done;
     }
-    const words = ['mount', directory, '--foreground', '--driver', options.driver];
+    const words = ['mount', resolve(directory), '--foreground', '--driver', options.driver];
     if (options.allowOther) words.push('--allow-other');
     if (options.cacheSize !== undefined) words.push('--cache-size', String(options.cacheSize));
-    const mounted = await startInBackground(session, words, 'mounted');
+    const { startInBackground } = await import('../../jobs/background.ts');
+    const mounted = await startInBackground(session.access(), words, ({ message }) => session.warn(message));
     session.answer({ directory: mounted.directory, id: mounted.record }, () =>
       fields([
         ['mounted', mounted.directory],

@@ -1,0 +1,43 @@
+/**
+ * Goes on in the background: starts this program in a process of its own, which lives on when this one has ended, and
+ * waits until it says that it is ready, or what is wrong. The passphrase goes through a pipe, where nobody sees it.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fail } from '../errors.ts';
+import type { Warning } from '../repository/events.ts';
+import { passphraseFor, type RepositoryAccess } from './access.ts';
+import { type JobEvent, reportedFailure } from './job.ts';
+
+type MountedEvent = Extract<JobEvent, { event: 'mounted' }>;
+
+/** Starts `strata` with these words and returns the event by which it says that its mount is ready. */
+export async function startInBackground(
+  access: RepositoryAccess,
+  words: readonly string[],
+  warn: (warning: Warning) => void,
+): Promise<MountedEvent> {
+  const secret = await passphraseFor(access);
+  const [, program = ''] = process.argv;
+  const password = secret === null ? [] : ['--password-file', '/dev/stdin'];
+  const line = [program, ...words, '--json', '--repo', access.location, ...password];
+  const env = { ...process.env };
+  delete env.STRATA_PASSWORD;
+  delete env.STRATA_PASSWORD_FILE;
+  const child = spawn(process.execPath, line, { env, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
+  child.stdin.on('error', () => undefined); // it ended before it read that, and says why
+  child.stdin.end(secret ?? '');
+  const ended = once(child, 'exit');
+  for await (const text of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(text) as JobEvent;
+    if (event.event === 'warning') warn(event);
+    if (event.event === 'error') throw reportedFailure(event);
+    if (event.event !== 'mounted') continue;
+    child.stdout.destroy();
+    child.unref();
+    return event;
+  }
+  const [code] = await ended;
+  throw fail('BACKGROUND_ENDED', { what: `strata ${words[0]}`, code: String(code) });
+}
