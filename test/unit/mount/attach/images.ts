@@ -75,9 +75,9 @@ export async function stageFolder(): Promise<string> {
 
 /** Unmounts all below a folder and detaches the loop devices of its files. */
 async function clear(folder: string): Promise<void> {
-  const mounts = (await readMounts()).filter(({ at }) => at.startsWith(`${folder}/`));
-  for (const { at } of mounts.reverse()) run('umount', '--lazy', at);
+  // Devices first: of a file on a mount that is gone they no longer tell where it was.
   for (const device of loopsBelow(folder)) run('losetup', '--detach', device);
+  for (const at of (await mountsBelow(folder)).reverse()) run('umount', '--lazy', at);
 }
 
 /** Loop devices that show files below a folder. */

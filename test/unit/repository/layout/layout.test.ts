@@ -148,6 +148,9 @@ describe('readLayout', () => {
     ['vfat', 82, 'FAT32   '],
     ['luks', 0, 'LUKS\u00ba\u00be'],
     ['lvm', 512, 'LABELONE'],
+    ['raid', 0, '\u00fcN+\u00a9'],
+    ['raid', 4096, '\u00fcN+\u00a9'],
+    ['bitlocker', 3, '-FVE-FS-'],
     ['iso9660', 0x8001, 'CD001'],
   ])('knows %s', async (name, offset, magic) => {
     const disk = Buffer.alloc(mebibyte);

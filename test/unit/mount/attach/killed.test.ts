@@ -1,0 +1,169 @@
+/** Attaching, detaching and clearing, killed and failing at every step: nothing of it stays, nothing foreign goes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { clearLeftovers, findLeftovers } from '../../../../src/mount/janitor.ts';
+import { Records } from '../../../../src/mount/records/records.ts';
+import {
+  announce,
+  hasProgram,
+  loopsBelow,
+  makeDisk,
+  makeImage,
+  mountsBelow,
+  run,
+  stageFolder,
+  whyNot,
+} from './images.ts';
+
+const skipped = announce('killed.test.ts', whyNot('ext4') || (hasProgram('sfdisk') ? '' : 'sfdisk is not installed'));
+const child = fileURLToPath(new URL('child.ts', import.meta.url));
+
+let folder: string;
+let records: Records;
+/** A loop device of somebody else, on the same file. */
+let foreign: string;
+
+beforeEach(async () => {
+  if (skipped) return;
+  folder = await stageFolder();
+  records = new Records(join(folder, 'records'));
+  await makeImage(join(folder, 'ext4'), 'ext4');
+  await makeDisk(join(folder, 'disk'), 'dos', [join(folder, 'ext4')]);
+  foreign = run('losetup', '--find', '--show', '--read-only', join(folder, 'disk')).trim();
+});
+
+const attaching = () => ['attach', join(folder, 'disk'), join(folder, 'mounted')];
+
+interface Ending {
+  readonly signal: NodeJS.Signals | null;
+  readonly code: number | null;
+  readonly stdout: string;
+}
+
+/** Runs a child until its end. */
+async function runChild(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ending> {
+  const running = spawn(process.execPath, [child, records.folder, ...words], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let stdout = '';
+  running.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  const [code, signal] = await once(running, 'close');
+  return { signal, code, stdout };
+}
+
+/** The failpoints that a child passes, as `NAME:PASSAGE`. */
+async function stepsOf(words: readonly string[]): Promise<string[]> {
+  const trace = join(folder, 'trace');
+  expect(await runChild(words, { STRATA_FAILPOINT_TRACE: trace })).toMatchObject({ code: 0 });
+  const names = (await readFile(trace, 'utf8')).trimEnd().split('\n');
+  await rm(trace);
+  return names.map((name, at) => `${name}:${names.slice(0, at + 1).filter((other) => other === name).length}`);
+}
+
+async function attachWhole(): Promise<string> {
+  const { stdout } = await runChild(attaching());
+  return JSON.parse(stdout).id;
+}
+
+async function expectNothingButForeign(): Promise<void> {
+  expect(loopsBelow(folder)).toEqual([foreign]);
+  expect(await mountsBelow(folder)).toEqual([]);
+  expect(await readdir(records.folder)).toEqual([]);
+  await expect(stat(join(folder, 'mounted'))).rejects.toThrow('ENOENT');
+}
+
+async function clearAll(): Promise<void> {
+  for (const { trouble } of await clearLeftovers(records)) expect(trouble).toBe(null);
+}
+
+describe.skipIf(skipped)('attaching', { timeout: 300_000 }, () => {
+  it('killed at any step is cleared by the janitor', async () => {
+    const steps = await stepsOf(attaching());
+    expect(new Set(steps.map((step) => step.split(':')[0]))).toEqual(
+      new Set(['records.write', 'records.rename', 'drive.losetup', 'drive.mkdir', 'drive.mount']),
+    );
+    await runChild(['detach', (await records.list()).records[0]?.id ?? '']);
+    for (const step of steps) {
+      const { signal } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:kill` });
+      expect([step, signal]).toEqual([step, 'SIGKILL']);
+      await clearAll();
+      await expectNothingButForeign();
+    }
+  });
+
+  it('failing at any step undoes what it has done', async () => {
+    const steps = await stepsOf(attaching());
+    await runChild(['detach', (await records.list()).records[0]?.id ?? '']);
+    for (const step of steps) {
+      const { code } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:eio` });
+      expect([step, code]).toEqual([step, 1]);
+      await expectNothingButForeign();
+    }
+  });
+
+  it('killed while the kernel still mounts for it is cleared when that is done', async () => {
+    const [tools, started, go] = [join(folder, 'tools'), join(folder, 'started'), join(folder, 'go')];
+    await mkdir(tools);
+    const slow = `#!/bin/sh\necho > ${started}\nwhile [ ! -e ${go} ]; do sleep 0.05; done\nexec ${run('sh', '-c', 'command -v mount').trim()} "$@"\n`;
+    await writeFile(join(tools, 'mount'), slow);
+    await chmod(join(tools, 'mount'), 0o755);
+    const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
+    const words = [child, records.folder, ...attaching()];
+    const running = spawn(process.execPath, words, { env, stdio: 'ignore' });
+    const ended = once(running, 'exit');
+    await expect.poll(() => stat(started).catch(() => null), { timeout: 60_000 }).not.toBe(null);
+    running.kill('SIGKILL');
+    await ended;
+    const clearing = clearAll();
+    expect(await findLeftovers(records)).toHaveLength(1);
+    await writeFile(go, '');
+    await clearing;
+    await expectNothingButForeign();
+  });
+});
+
+describe.skipIf(skipped)('detaching', { timeout: 300_000 }, () => {
+  it.each(['kill', 'eio'] as const)('that meets %s at any step is ended by the janitor or once more', async (fault) => {
+    const steps = await stepsOf(['detach', await attachWhole()]);
+    expect(steps.map((step) => step.split(':')[0])).toEqual([
+      'records.write',
+      'records.rename',
+      ...['drive.umount', 'drive.rmdir', 'drive.rmdir', 'drive.detach', 'drive.detach', 'records.remove'],
+    ]);
+    for (const step of steps) {
+      const id = await attachWhole();
+      const { signal, code } = await runChild(['detach', id], { STRATA_FAILPOINT: `${step}:${fault}` });
+      expect([step, signal, code]).toEqual([step, ...(fault === 'kill' ? ['SIGKILL', null] : [null, 1])]);
+      await clearAll();
+      // What was not begun, or failed, is a drive still.
+      for (const record of (await records.list()).records) {
+        expect(record.state).toBe('ready');
+        expect(await runChild(['detach', record.id])).toMatchObject({ code: 0 });
+      }
+      await expectNothingButForeign();
+    }
+  });
+});
+
+describe.skipIf(skipped)('the janitor', { timeout: 300_000 }, () => {
+  it('killed at any step is followed by the next', async () => {
+    const leave = () => runChild(attaching(), { STRATA_FAILPOINT: 'records.rename:9:kill' });
+    await leave();
+    expect(await mountsBelow(folder)).toHaveLength(1);
+    const steps = await stepsOf(['clear']);
+    for (const step of steps) {
+      await leave();
+      const { signal } = await runChild(['clear'], { STRATA_FAILPOINT: `${step}:kill` });
+      expect([step, signal]).toEqual([step, 'SIGKILL']);
+      await clearAll();
+      await expectNothingButForeign();
+    }
+  });
+});

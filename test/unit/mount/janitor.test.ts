@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { attachDrive } from '../../../src/mount/attach/attach.ts';
+import { mountOf, unmountFuse } from '../../../src/mount/fuse-mounts.ts';
+import { clearLeftovers, findLeftovers } from '../../../src/mount/janitor.ts';
+import { identityOf, type ProcessIdentity } from '../../../src/mount/processes.ts';
+import { Journal } from '../../../src/mount/records/journal.ts';
+import type { FusePiece, MountRecord } from '../../../src/mount/records/record.ts';
+import { Records } from '../../../src/mount/records/records.ts';
+import { thisProcess } from '../../../src/repository/here.ts';
+import { scratchFolder } from '../scratch.ts';
+import { openStage, requestFor, type Stage } from './attach/drives.ts';
+import { announce, hasProgram, loopsBelow, makeDisk, makeImage, mountsBelow, run, whyNot } from './attach/images.ts';
+
+const here = thisProcess();
+const noLoops = announce('janitor.test.ts', whyNot('ext4'));
+const noFuse = announce(
+  'janitor.test.ts',
+  hasProgram('fuse2fs') && hasProgram('sfdisk') ? '' : 'no fuse2fs, or no sfdisk',
+);
+const dead: ProcessIdentity = { ...identityOf(here), start: '1' };
+
+interface Served {
+  readonly stage: Stage;
+  readonly server: ChildProcess;
+  readonly mount: MountRecord;
+  readonly fuse: FusePiece;
+  /** The image of a disk, as the server shows it. */
+  readonly image: string;
+}
+
+/** A FUSE server that is no process of ours, with a disk in its mount, and the record of both. */
+async function serve(): Promise<Served> {
+  const stage = await openStage();
+  const [at, tree] = [stage.path('private'), stage.path('tree')];
+  await makeImage(stage.path('ext4'), 'ext4');
+  await mkdir(tree);
+  await makeDisk(join(tree, 'disk.raw'), 'gpt', [stage.path('ext4')]);
+  run('mkfs.ext4', '-q', '-d', tree, stage.path('carrier'), '64M');
+  const source = `strata:${stage.folder}`;
+  const journal = await Journal.begin(stage.records, { ...requestFor(''), kind: 'mount', point: null });
+  await journal.add({ kind: 'folder', path: at });
+  await mkdir(at);
+  await journal.add({ kind: 'fuse', at, source, device: null });
+  const options = `ro,no_default_opts,allow_other,default_permissions,fsname=${source}`;
+  const server = spawn('fuse2fs', ['-f', '-o', options, stage.path('carrier'), at], { stdio: 'ignore' });
+  onTestFinished(() => end(server));
+  const fuse: FusePiece = { kind: 'fuse', at, source, device: null };
+  await expect.poll(() => mountOf(fuse)).not.toBe(null);
+  const made = { ...fuse, device: (await mountOf(fuse))?.device ?? null };
+  await journal.amend(made);
+  const pid = server.pid ?? 0;
+  await journal.settle({ ...identityOf(here), pid, start: here.startOf(pid) ?? '' });
+  return { stage, server, mount: journal.record, fuse: made, image: join(at, 'disk.raw') };
+}
+
+/** Kills a process of this test, if it still runs, and waits for its end. */
+async function end(program: ChildProcess): Promise<void> {
+  if (program.exitCode !== null || program.signalCode !== null) return;
+  const ended = once(program, 'exit');
+  program.kill('SIGKILL');
+  await ended;
+}
+
+async function expectNothing({ folder, records }: Stage): Promise<void> {
+  expect(await mountsBelow(folder)).toEqual([]);
+  expect(loopsBelow(folder)).toEqual([]);
+  expect(await readdir(records.folder)).toEqual([]);
+  expect(await readdir(folder)).not.toContain('private');
+}
+
+describe.skipIf(noLoops)('a drive', () => {
+  it('is no leftover while it is there and needs nobody, and one when all of it was taken away', async () => {
+    const stage = await openStage();
+    await makeImage(stage.path('image'), 'ext4');
+    const { id, device } = await stage.attach(stage.path('image'), { at: stage.path('mounted') });
+    expect(await findLeftovers(stage.records)).toEqual([]);
+    run('umount', stage.path('mounted'));
+    expect(await findLeftovers(stage.records)).toEqual([]);
+    run('losetup', '--detach', device);
+    expect(await findLeftovers(stage.records)).toMatchObject([{ record: { id }, cause: 'gone' }]);
+    expect(await clearLeftovers(stage.records)).toMatchObject([{ record: { id }, trouble: null }]);
+    await expectNothing(stage);
+    expect(await readdir(stage.folder)).not.toContain('mounted');
+  });
+
+  it('whose server died is cleared although somebody works in it; its overlay is named', async () => {
+    const stage = await openStage();
+    await makeImage(stage.path('image'), 'ext4');
+    const at = stage.path('mounted');
+    const { id, device } = await stage.attach(stage.path('image'), { at, overlay: '/overlay', server: dead });
+    const program = spawn('sleep', ['1000'], { cwd: at, stdio: 'ignore' });
+    onTestFinished(() => end(program));
+    expect(await clearLeftovers(stage.records)).toMatchObject([
+      { record: { id, overlay: '/overlay' }, cause: 'process-dead', trouble: null },
+    ]);
+    expect(await mountsBelow(stage.folder)).toEqual([]);
+    expect(loopsBelow(stage.folder)).toEqual([device]);
+    await end(program);
+    await expect.poll(() => loopsBelow(stage.folder)).toEqual([]);
+    expect(await readdir(stage.records.folder)).toEqual([]);
+  });
+
+  it('of an earlier start of the machine is forgotten: what has its names now is not touched', async () => {
+    const stage = await openStage();
+    await makeImage(stage.path('image'), 'ext4');
+    const { id, device } = await stage.attach(stage.path('image'), { at: stage.path('mounted') });
+    const record = await stage.records.read(id);
+    if (record !== null) await stage.records.write({ ...record, bootId: 'earlier' });
+    expect(await clearLeftovers(stage.records)).toMatchObject([{ cause: 'restarted', trouble: null }]);
+    expect(await mountsBelow(stage.folder)).toEqual([stage.path('mounted')]);
+    expect(loopsBelow(stage.folder)).toEqual([device]);
+    expect(await readdir(stage.records.folder)).toEqual([]);
+  });
+});
+
+describe.skipIf(noLoops || noFuse)('a FUSE mount', () => {
+  it('whose server was killed goes, with the drive on it', async () => {
+    const { stage, server, mount, image } = await serve();
+    const at = stage.path('mounted');
+    const request = { ...requestFor(image), at, standsOn: mount.id, server: mount.owner };
+    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
+    expect(await readFile(join(at, '1/hello'), 'utf8')).toBe('ext4');
+    expect(await findLeftovers(stage.records)).toEqual([]);
+    await end(server);
+    expect(await findLeftovers(stage.records)).toMatchObject([
+      { record: { id: mount.id } },
+      { record: { id: drive.id } },
+    ]);
+    expect(await clearLeftovers(stage.records)).toMatchObject([
+      { record: { id: drive.id }, cause: 'process-dead', trouble: null },
+      { record: { id: mount.id }, cause: 'process-dead', trouble: null },
+    ]);
+    await expectNothing(stage);
+  });
+
+  it('is found under a drive also when it was unmounted lazily before', async () => {
+    const { stage, server, mount, fuse, image } = await serve();
+    const request = { ...requestFor(image), at: stage.path('mounted'), server: mount.owner };
+    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
+    run('umount', '--lazy', fuse.at);
+    const shown = await readFile(`/sys/block/${drive.device.slice(5)}/loop/backing_file`, 'utf8');
+    expect(shown).toBe('/disk.raw\n');
+    await end(server);
+    expect((await clearLeftovers(stage.records)).map(({ trouble }) => trouble)).toEqual([null, null]);
+    const backing = readFile(`/sys/block/${drive.device.slice(5)}/loop/backing_file`, 'utf8').catch(() => 'none');
+    expect(await backing).not.toBe(shown);
+    await expectNothing(stage);
+  });
+
+  it('whose server hangs is cut off when its time has come: what hangs in the kernel goes on', async () => {
+    const { stage, server, mount, image } = await serve();
+    const request = { ...requestFor(image), at: stage.path('mounted'), server: mount.owner };
+    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
+    server.kill('SIGSTOP');
+    const reader = spawn('dd', [`if=${drive.device}`, 'of=/dev/null', 'bs=1M', 'skip=1', 'iflag=direct'], {
+      stdio: 'ignore',
+    });
+    const ended = once(reader, 'exit');
+    await expect.poll(() => readFile(`/proc/${reader.pid}/status`, 'utf8')).toMatch(/State:\sD/);
+    // The server is alive: nobody takes its mount away.
+    expect(await findLeftovers(stage.records)).toEqual([]);
+    for (const record of (await stage.records.list()).records) await stage.records.write({ ...record, owner: dead });
+    expect((await clearLeftovers(stage.records)).map(({ trouble }) => trouble)).toEqual([null, null]);
+    await ended;
+    await expect.poll(() => loopsBelow(stage.folder)).toEqual([]);
+    await expectNothing(stage);
+  });
+
+  it('that hangs can be taken off by force', async () => {
+    const { stage, server, mount, fuse } = await serve();
+    server.kill('SIGSTOP');
+    await unmountFuse(fuse, { force: true, record: mount.id });
+    expect(await mountsBelow(stage.folder)).toEqual([]);
+  });
+
+  it('of somebody else at the same place is not touched', async () => {
+    const { stage, server, mount, fuse } = await serve();
+    for (const other of [
+      { ...fuse, source: 'strata:other' },
+      { ...fuse, device: '0:1' },
+    ]) {
+      await stage.records.write({ ...mount, owner: dead, pieces: [other] });
+      expect(await clearLeftovers(stage.records)).toMatchObject([{ trouble: null }]);
+      expect(await mountsBelow(stage.folder)).toEqual([fuse.at]);
+    }
+    expect(server.exitCode).toBe(null);
+  });
+});
+
+describe('records', () => {
+  it('that cannot be read are left alone, and the others cleared', async () => {
+    const folder = await scratchFolder();
+    const records = new Records(folder);
+    const journal = await Journal.begin(records, { ...requestFor(''), kind: 'drive' });
+    await journal.settle(dead);
+    run('sh', '-c', `echo nothing > ${folder}/0000000a.json`);
+    expect(await clearLeftovers(records)).toMatchObject([{ record: { id: journal.id } }]);
+    expect(await readdir(folder)).toEqual(['0000000a.json']);
+  });
+
+  it('of a process that cannot be seen from here are not touched', async () => {
+    const records = new Records(await scratchFolder());
+    const journal = await Journal.begin(records, { ...requestFor(''), kind: 'drive' });
+    await journal.settle({ ...dead, pidNamespace: 'pid:[1]' });
+    expect(await findLeftovers(records)).toEqual([]);
+  });
+
+  it('of a process that is dead, and not yet waited for, are leftovers', async () => {
+    const records = new Records(await scratchFolder());
+    const journal = await Journal.begin(records, { ...requestFor(''), kind: 'drive' });
+    // The shell becomes a program that never waits for its child.
+    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => end(parent));
+    const [text] = await once(parent.stdout.setEncoding('utf8'), 'data');
+    const pid = Number(text);
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => readFile(`/proc/${pid}/status`, 'utf8')).toMatch(/State:\sZ/);
+    await journal.settle({ ...identityOf(here), pid, start: here.startOf(pid) ?? '' });
+    expect(await findLeftovers(records)).toMatchObject([{ cause: 'process-dead' }]);
+  });
+});
