@@ -15,6 +15,7 @@ export interface Format {
   readonly layout: (disk: PointDisk) => Layout;
 }
 
+export const mebibyte = 2 ** 20;
 export const gibibyte = 2 ** 30;
 export const tebibyte = 2 ** 40;
 

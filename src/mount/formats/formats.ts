@@ -6,6 +6,6 @@ import { vhd } from './vhd.ts';
 import { vhdx } from './vhdx.ts';
 import { vmdk } from './vmdk.ts';
 
-export type FormatName = 'raw' | 'vhd' | 'vhdx' | 'vmdk' | 'qcow2';
+export const formats = { raw, vhd, vhdx, vmdk, qcow2 } as const satisfies Record<string, Format>;
 
-export const formats: Readonly<Record<FormatName, Format>> = { raw, vhd, vhdx, vmdk, qcow2 };
+export type FormatName = keyof typeof formats;

@@ -17,7 +17,7 @@ const entrySize = 8;
 const headerSize = 104;
 const refcount = { order: 4, size: 2 };
 const clusterBits = { least: 16, most: 21 };
-/** Clusters grow with the disk so that the tables of a full one stay within 16 MiB, as far as qemu takes larger ones. */
+/** Clusters grow with the disk, up to the largest that qemu takes: up to 4 TiB the tables stay within 16 MiB. */
 const mostClusters = 2 ** 21;
 /** Bit 63 of an entry, in its upper half: what it names has a reference count of exactly 1. */
 const copied = 0x80000000;

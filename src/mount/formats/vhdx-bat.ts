@@ -5,9 +5,7 @@
  * sector bitmap block, one bit a sector. The table has an entry for each payload block, and after those of a chunk one
  * for its sector bitmap block; these stand in the table also when the file has no such blocks.
  */
-import { type DiskShape, roundUp } from './format.ts';
-
-export const mebibyte = 2 ** 20;
+import { type DiskShape, mebibyte, roundUp } from './format.ts';
 
 /** A sector bitmap block is always this large. */
 export const bitmapBlockSize = mebibyte;

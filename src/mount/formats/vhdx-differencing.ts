@@ -9,7 +9,8 @@
  * the parent's, and takes the beginning of the file for a bitmap that isn't there (libyal/libvhdi#17). The bitmap
  * blocks lie one behind the other, so they are one bitmap, in which bit s, counted from the lowest, is sector s.
  *
- * What became zero is in the file as zeros: PAYLOAD_BLOCK_ZERO would be shorter, but libvhdi reads the parent there.
+ * What became zero is in the file as zeros: PAYLOAD_BLOCK_ZERO would be shorter, but libvhdi doesn't know it in a child and
+ * reads what the bitmap says.
  */
 import { rangesOf } from './extents.ts';
 import { roundUp } from './format.ts';
@@ -77,13 +78,26 @@ function setPayload(bat: BlockAllocationTable, changed: Extents, geometry: Geome
 /** A change begins at a multiple of 64 KiB, so also at a whole byte of the bitmap; it may end within one. */
 function addBitmap(file: LayoutBuilder, changed: Extents, { virtualSize, sectorSize, chunks }: Geometry): void {
   const begin = file.size;
+  const ones = onesByLength();
   for (const { from, to } of rangesOf(changed, virtualSize)) {
     const sectors = (to - from) / sectorSize;
     file.zerosTo(begin + from / sectorSize / 8);
-    file.literal(Buffer.alloc(Math.floor(sectors / 8), 0xff));
+    const end = file.size + Math.floor(sectors / 8);
+    while (file.size < end) file.literal(ones(Math.min(end - file.size, bitmapBlockSize)));
     if (sectors % 8 !== 0) file.literal(Buffer.of(2 ** (sectors % 8) - 1));
   }
   file.zerosTo(begin + chunks * bitmapBlockSize);
+}
+
+/** Runs of set bits: all in the same memory, since there may be millions. */
+function onesByLength(): (length: number) => Uint8Array {
+  const all = Buffer.alloc(bitmapBlockSize, 0xff);
+  const known = new Map<number, Uint8Array>();
+  return (length) => {
+    const run = known.get(length) ?? all.subarray(0, length);
+    known.set(length, run);
+    return run;
+  };
 }
 
 /** The blocks that the changes touch, with the changes in them. */

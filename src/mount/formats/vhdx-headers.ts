@@ -3,9 +3,9 @@
  * region tables name. Each part begins at a multiple of 64 KiB, each region at a multiple of 1 MiB.
  */
 import { crc32c } from './crc32c.ts';
+import { mebibyte } from './format.ts';
 import { type Guid, guidBytes, zeroGuid } from './guid.ts';
 import type { LayoutBuilder } from './layout-builder.ts';
-import { mebibyte } from './vhdx-bat.ts';
 
 const partSize = 64 * 1024;
 const checksumAt = 4;

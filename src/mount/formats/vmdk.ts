@@ -2,7 +2,8 @@
  * A VMDK of type "vmfs": a descriptor, which is text, and beside it an extent, which is the disk itself. Source:
  * Virtual Disk Format 5.0, VMware, 2011: "The Descriptor File", "The Header", "The Extents", "The Disk Database".
  *
- * "vmfs" and not "monolithicFlat", because ESXi takes no other and Workstation, VirtualBox and qemu take both.
+ * "vmfs" and not "monolithicFlat", because ESXi takes no other, and Workstation and qemu take both (sanbarrow.com, "Disk-type
+ * table"; qemu, block/vmdk.c, vmdk_open_desc_file).
  * The extent is "RW" though nobody can write to it in a mount: qemu passes over extents with any other access.
  *
  * An extent is a whole number of sectors. In the mount it is disk.raw, which has the disk's exact size: a disk that

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import type { Image } from './image.ts';
 
-const copied = 2n ** 63n;
-const placeMask = 0x00fffffffffffe00n;
+/** Bit 63, in the upper half of an entry. */
+const copied = 0x80000000;
 
 export interface Qcow2 {
   readonly virtualSize: number;
@@ -101,9 +101,10 @@ export function openQcow2(file: Image): Qcow2 {
 /** The entries of a table that are not zero. */
 function* entriesOf(table: Buffer, isCounted: boolean): Generator<[n: number, place: number]> {
   for (let at = 0; at < table.length; at += 8) {
-    const entry = table.readBigUInt64BE(at);
-    if (entry === 0n) continue;
-    assert.equal(entry & ~placeMask, isCounted ? copied : 0n, 'flags, reserved bits');
-    yield [at / 8, Number(entry & placeMask)];
+    const [high, low] = [table.readUInt32BE(at), table.readUInt32BE(at + 4)];
+    if (high === 0 && low === 0) continue;
+    const place = (high % 2 ** 24) * 2 ** 32 + low;
+    if (high - (high % 2 ** 24) !== (isCounted ? copied : 0) || place % 512 !== 0) assert.fail('flags, reserved bits');
+    yield [at / 8, place];
   }
 }

@@ -35,6 +35,18 @@ export async function qemuCompare(format: string, path: string, rawPath: string)
   await run('qemu-img', ['compare', '-f', format, '-F', 'raw', path, rawPath]);
 }
 
+/** The same of a part of the disk. */
+export async function qemuComparePart(
+  format: string,
+  path: string,
+  rawPath: string,
+  [offset, size]: readonly [offset: number, size: number],
+): Promise<void> {
+  const part = (driver: string, filename: string) =>
+    `json:${JSON.stringify({ driver: 'raw', offset, size, file: { driver, file: { driver: 'file', filename } } })}`;
+  await run('qemu-img', ['compare', part(format, path), part('raw', rawPath)]);
+}
+
 /** What vhdiinfo prints, by label. */
 export async function vhdiInfo(path: string): Promise<Map<string, string>> {
   const { stdout } = await run('vhdiinfo', [path]);

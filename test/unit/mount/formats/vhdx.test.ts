@@ -5,7 +5,17 @@ import { scratchFolder } from '../../scratch.ts';
 import { requestOf, sizes } from './cases.ts';
 import { gib, makeDisk, mib, pairs, type TestDisk, tib, writeDisk } from './disks.ts';
 import { imageOf, writeImage } from './image.ts';
-import { noQemu, noVhdi, qemuCheck, qemuCompare, qemuSize, vhdiCompare, vhdiInfo, warnOfMissing } from './tools.ts';
+import {
+  noQemu,
+  noVhdi,
+  qemuCheck,
+  qemuCompare,
+  qemuComparePart,
+  qemuSize,
+  vhdiCompare,
+  vhdiInfo,
+  warnOfMissing,
+} from './tools.ts';
 import { openVhdx, type Vhdx } from './vhdx-reader.ts';
 
 warnOfMissing('vhdx.test.ts');
@@ -30,15 +40,15 @@ describe('a VHDX', () => {
   });
 
   it('has only the blocks that hold data, one behind the other, and says of all others that they are zero', () => {
-    const { blockSize, payload, batSize } = open(makeDisk({ seed: 7, size: gib }));
-    const disk = { ...makeDisk({ seed: 7, size: gib }) };
-    const data = Float64Array.of(0, 65536, 5 * blockSize - 65536, 131072, gib - 65536, 65536);
+    const disk = makeDisk({ seed: 7, size: gib });
+    const block = 2 * mib;
+    const data = Float64Array.of(0, 65536, 5 * block - 65536, 131072, gib - 65536, 65536);
     const image = open({ ...disk, point: { ...disk.point, data } });
     const present = [...image.payload.entries()].filter(([, { state }]) => state === 6);
     expect(present.map(([n, { place }]) => [n, place])).toEqual(
-      [0, 4, 5, gib / blockSize - 1].map((n, at) => [n, 3 * mib + batSize + at * blockSize]),
+      [0, 4, 5, gib / block - 1].map((n, at) => [n, 3 * mib + image.batSize + at * block]),
     );
-    expect(image.payload.filter(({ state }) => state === 2).length).toBe(payload.length - 4);
+    expect(image.payload.filter(({ state }) => state === 2).length).toBe(gib / block - 4);
   });
 
   it.each([
@@ -75,9 +85,14 @@ describe('a VHDX', () => {
     const [path, rawPath] = [join(folder, 'disk.vhdx'), join(folder, 'disk.raw')];
     await writeImage(path, vhdx.layout(disk.point), disk);
     await writeDisk(rawPath, disk);
-    expect(await qemuSize('vhdx', path)).toBe(Math.ceil(size / 512) * 512);
+    const virtualSize = Math.ceil(size / 512) * 512;
+    expect(await qemuSize('vhdx', path)).toBe(virtualSize);
+    const part = 256 * mib;
+    const parts = [0, 4 * gib - part / 2, virtualSize - part].map((offset) => [offset, part] as const);
     expect(await qemuCheck('vhdx', path)).toMatchObject({ 'check-errors': 0 });
-    await qemuCompare('vhdx', path, rawPath);
+    if (size < gib) await qemuCompare('vhdx', path, rawPath);
+    // qemu knows no holes of a VHDX and takes long: the beginning, around the first bitmap's entry, the end.
+    else for (const part of parts) await qemuComparePart('vhdx', path, rawPath, part);
   });
 
   it.skipIf(noVhdi).each(cases)('of %i bytes in sectors of %i is read by libvhdi', async (size, sectorSize, disk) => {
