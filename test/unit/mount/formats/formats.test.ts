@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type FormatName, formats } from '../../../../src/mount/formats/formats.ts';
 import type { Layout, PointDisk } from '../../../../src/mount/formats/segment.ts';
 import { differencingLayout } from '../../../../src/mount/formats/vhdx-differencing.ts';
-import { kib, makeDisk, mib, randomFrom, type TestDisk, tib } from './disks.ts';
+import { kib, makeChild, makeDisk, mib, randomFrom, type TestDisk, tib } from './disks.ts';
 import { type Image, imageOf, lengthOf } from './image.ts';
 import { openQcow2 } from './qcow2-reader.ts';
 import { openVhdx } from './vhdx-reader.ts';
@@ -49,6 +49,17 @@ describe('all formats', () => {
       expect(segments.reduce((sum, segment) => sum + lengthOf(segment), 0)).toBe(stated);
     }
   });
+});
+
+describe('formats that are not compact', () => {
+  it.each(names.filter((name) => !formats[name].compact))(
+    'have a size that does not depend on the content: %s',
+    (name) => {
+      const { point } = makeDisk({ seed: 7, size: 70 * mib });
+      const empty = { ...point, data: new Float64Array() };
+      expect(formats[name].layout(empty).size).toBe(formats[name].layout(point).size);
+    },
+  );
 });
 
 /** A change of any byte of an image changes these. They may change when an image is made otherwise on purpose. */
@@ -101,6 +112,29 @@ describe('the bytes are those that they were', () => {
     ]);
     expect(Object.fromEntries([...digests, ['differencing', digestOf(differencing(point))]])).toEqual(golden[name]);
   });
+});
+
+describe('random disks', () => {
+  it.each(Array.from({ length: 40 }, (_, n) => 100 + n))(
+    'of seed %i are read by readers of the specifications',
+    (seed) => {
+      const random = randomFrom(seed);
+      const size = 1 + Math.floor(random() * 9 * mib);
+      const sectorSize = random() < 0.5 ? 512 : 4096;
+      const extents = 1 + Math.floor(random() * 40);
+      const parent = makeDisk({ seed, size, sectorSize, extents, longest: 30 });
+      const child = makeChild(parent, { seed: seed + 1, size, extents, longest: 30 });
+      const { disk, changed } = child;
+      const over = { ...parent.point, baseId: parent.point.id, relativePath: 'x' };
+
+      const image = openQcow2(imageOf(formats.qcow2.layout(disk.point), disk));
+      expect(image.read(0, image.virtualSize).equals(disk.read(0, image.virtualSize))).toBe(true);
+      const base = openVhdx(imageOf(formats.vhdx.layout(parent.point), parent));
+      const top = openVhdx(imageOf(differencingLayout(disk.point, changed, over), disk));
+      expect(base.read(0, base.virtualSize).equals(parent.read(0, base.virtualSize))).toBe(true);
+      expect(top.read(0, base.virtualSize, base.read).equals(disk.read(0, base.virtualSize))).toBe(true);
+    },
+  );
 });
 
 describe('60 TiB in a million extents', () => {
