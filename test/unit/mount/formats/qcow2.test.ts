@@ -8,7 +8,7 @@ import { imageOf, writeImage } from './image.ts';
 import { openQcow2, type Qcow2 } from './qcow2-reader.ts';
 import { noQemu, qemuCheck, qemuCompare, qemuSize, warnOfMissing } from './tools.ts';
 
-warnOfMissing('qcow2.test.ts');
+warnOfMissing('qcow2.test.ts', noQemu);
 
 const cases = sizes.map((size, n) => [size, makeDisk(requestOf(size, n))] as const);
 

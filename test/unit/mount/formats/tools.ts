@@ -13,9 +13,9 @@ export const noVhdi =
   missing('vhdiinfo', ['-V'], 'vhdiinfo (package libvhdi-utils)') ||
   missing(python, ['-c', 'import pyvhdi'], 'pyvhdi (package python3-libvhdi)');
 
-/** Says once for a test file which of its tests can't run. */
-export function warnOfMissing(file: string): void {
-  for (const tool of [noQemu, noVhdi]) if (tool) console.warn(`${file}: tests are skipped, there is no ${tool}`);
+/** Says once for a test file which tools its tests lack. */
+export function warnOfMissing(file: string, ...tools: readonly string[]): void {
+  for (const tool of tools) if (tool) console.warn(`${file}: tests are skipped, there is no ${tool}`);
 }
 
 /** The size that qemu sees. */

@@ -9,7 +9,7 @@ import { gib, makeDisk, mib, tib, writeDisk } from './disks.ts';
 import { imageOf, writeImage } from './image.ts';
 import { noQemu, noVhdi, qemuCompare, qemuSize, vhdiCompare, vhdiInfo, warnOfMissing } from './tools.ts';
 
-warnOfMissing('vhd.test.ts');
+warnOfMissing('vhd.test.ts', noQemu, noVhdi);
 
 const cases = sizes.map((size, n) => [size, makeDisk(requestOf(size, n))] as const);
 

@@ -14,7 +14,7 @@ import { imageOf, writeImage } from './image.ts';
 import { noVhdi, vhdiCompare, vhdiInfo, warnOfMissing } from './tools.ts';
 import { openVhdx, type Vhdx } from './vhdx-reader.ts';
 
-warnOfMissing('vhdx-differencing.test.ts');
+warnOfMissing('vhdx-differencing.test.ts', noVhdi);
 
 function imageOfParent({ point }: TestDisk, baseId = point.id): ParentImage {
   const { id, size, sectorSize } = point;

@@ -18,7 +18,7 @@ import {
 } from './tools.ts';
 import { openVhdx, type Vhdx } from './vhdx-reader.ts';
 
-warnOfMissing('vhdx.test.ts');
+warnOfMissing('vhdx.test.ts', noQemu, noVhdi);
 
 const cases = ([512, 4096] as const).flatMap((sectorSize) =>
   sizes.map((size, n) => [size, sectorSize, makeDisk({ ...requestOf(size, n), sectorSize })] as const),

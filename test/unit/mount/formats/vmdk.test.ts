@@ -8,7 +8,7 @@ import { makeDisk, mib, tib, writeDisk } from './disks.ts';
 import { imageOf, writeImage } from './image.ts';
 import { noQemu, qemuCompare, qemuSize, warnOfMissing } from './tools.ts';
 
-warnOfMissing('vmdk.test.ts');
+warnOfMissing('vmdk.test.ts', noQemu);
 
 const cases = sizes.map((size, n) => [size, makeDisk(requestOf(size, n))] as const);
 
