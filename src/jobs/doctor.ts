@@ -1,3 +1,6 @@
+import { clearLeftovers, findLeftovers, type Leftover } from '../mount/janitor.ts';
+import type { MountRecord } from '../mount/records/record.ts';
+import { Records } from '../mount/records/records.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Ability, examineMachine } from './machine.ts';
 import { clearRemains, findRemains, type Remains } from './remains.ts';
@@ -13,11 +16,24 @@ export interface Diagnosis {
   readonly remains: Remains | null;
   /** Whether what killed runs left was removed. */
   readonly fixed: boolean;
+  /** Mounts and drives that killed processes left on this machine. */
+  readonly mounts: readonly LeftMount[];
+}
+
+export interface LeftMount {
+  readonly id: string;
+  readonly kind: MountRecord['kind'];
+  readonly cause: Leftover['cause'];
+  /** The file with what was written to a drive; it is never removed. */
+  readonly overlay: string | null;
+  readonly cleared: boolean;
+  /** What kept it from being cleared. */
+  readonly trouble: string | null;
 }
 
 export interface DoctorRequest {
   readonly repository: RepositoryAccess | null;
-  /** Remove what killed runs left in the repository. */
+  /** Remove what killed runs left in the repository, and on this machine. */
   readonly fix: boolean;
 }
 
@@ -25,11 +41,25 @@ export interface DoctorRequest {
 export async function doctorJob({ repository, fix }: DoctorRequest): Promise<Diagnosis> {
   const machine = await examineMachine();
   const able = machine.every(({ required, found }) => found || !required);
-  if (repository === null || !able) return { able, machine, remains: null, fixed: false };
+  if (!able) return { able, machine, remains: null, fixed: false, mounts: [] };
+  const mounts = await leftMounts(fix);
+  if (repository === null) return { able, machine, remains: null, fixed: false, mounts };
   return withRepository(repository, async (repo) => {
     const remains = await findRemains(repo);
     const fixed = fix && remains.deadRuns.length > 0;
     if (fixed) await clearRemains(repo);
-    return { able, machine, remains, fixed };
+    return { able, machine, remains, fixed, mounts };
   });
+}
+
+async function leftMounts(fix: boolean): Promise<LeftMount[]> {
+  const records = new Records();
+  if (!fix) return (await findLeftovers(records)).map((found) => describe(found, false, null));
+  const cleared = await clearLeftovers(records);
+  return cleared.map((found) => describe(found, found.trouble === null, found.trouble?.message ?? null));
+}
+
+function describe({ record, cause }: Leftover, cleared: boolean, trouble: string | null): LeftMount {
+  const { id, kind, overlay } = record;
+  return { id, kind, cause, overlay, cleared, trouble };
 }

@@ -20,8 +20,13 @@ export async function isGone(process: ProcessIdentity, here: Here): Promise<bool
   if (process.pidNamespace !== here.pidNamespace) return false;
   if (here.startOf(process.pid) !== process.start) return true;
   const status = (await procText(process.pid, 'status')) ?? '';
-  // A killed process that nobody has waited for yet still has its pid.
-  return /^State:\s[ZX]/m.test(status);
+  // A killed process that nobody has waited for yet still has its pid. While one of its threads waits for a disk, its
+  // files are open and locked.
+  return /^State:\s[ZX]/m.test(status) && (await threadsOf(process.pid)) <= 1;
+}
+
+async function threadsOf(pid: number): Promise<number> {
+  return (await readdir(`/proc/${pid}/task`).catch(() => [])).length;
 }
 
 /** Ids of all processes. */

@@ -300,12 +300,79 @@ const cases: Readonly<Record<string, Case>> = {
     message: "unknown option '--machin' (Did you mean --machine?)",
   },
   'an unknown command': { words: ['bakup'], code: 2, message: "unknown command 'bakup' (Did you mean backup?)" },
-  'a command that comes later': { words: ['mount', 'x'], code: 2, message: /^unknown command 'mount'/ },
+  'a command that comes later': { words: ['gc'], code: 2, message: /^unknown command 'gc'/ },
   'a missing operand': { words: ['show'], code: 2, message: "missing required argument 'point'" },
   'an operand too many': { words: ['points', 'x'], code: 2, message: /^too many arguments for 'points'/ },
   'nothing to verify': { words: ['verify'], code: 2, message: 'verify takes points, or --all' },
   'too much to verify': { words: ['verify', 'ffff', '--all'], code: 2, message: 'verify takes points, or --all' },
-  'nothing to fix': { words: ['doctor', '--fix'], repo: null, code: 2, message: /--fix needs a repository/ },
+  'a mount point that is missing': {
+    words: ['mount', at('missing')],
+    code: 2,
+    message: `cannot mount at ${at('missing')}: there is no such folder`,
+  },
+  'a mount point that is a file': {
+    words: ['mount', at('disk.img')],
+    code: 2,
+    message: `cannot mount at ${at('disk.img')}: it is not a folder`,
+  },
+  'a mount point inside the repository': {
+    words: ['mount', join(repo, 'packs')],
+    code: 2,
+    message: /: it and the repository lie within each other$/,
+  },
+  'a mount point around the repository': {
+    words: ['mount', work],
+    code: 2,
+    message: /: it and the repository lie within each other$/,
+  },
+  'a mount of no repository': {
+    words: ['mount', at('folder')],
+    repo: at('folder'),
+    code: 10,
+    message: `no repository at ${at('folder')}: there is no strata.json`,
+  },
+  'a mount with a wrong passphrase': {
+    words: ['mount', at('folder')],
+    repo: at('sealed'),
+    env: { STRATA_PASSWORD: 'guess' },
+    code: 12,
+    message: /passphrase/,
+  },
+  'garbage as cache size': option(['mount', 'x', '--cache-size', 'big'], 'It takes a size'),
+  'garbage as driver': option(['mount', 'x', '--driver', 'magic'], 'Allowed choices are fuse'),
+  'an unmount of nothing': {
+    words: ['umount', at('folder')],
+    code: 2,
+    message: `nothing of Strata is mounted at ${at('folder')}`,
+  },
+  'a drive of an unknown point': { words: ['attach', 'ffffffff'], code: 1, message: /ffffffff/ },
+  'an overlay without writes': {
+    words: ['attach', 'ffff', '--overlay', 'x'],
+    code: 2,
+    message: '--overlay needs --writable',
+  },
+  'an overlay that is something else': {
+    words: () => ['attach', point.id, '--writable', '--overlay', at('disk.img')],
+    code: 2,
+    message: `cannot use the overlay ${at('disk.img')}: it is not an overlay`,
+  },
+  'a drive that is not there': { words: ['detach', '0123abcd'], code: 1, message: 'no drive 0123abcd is attached' },
+  'garbage as drive': { words: ['detach', '../x'], code: 1, message: 'no drive ../x is attached' },
+  'garbage as address': {
+    words: () => ['nbd', point.id, '--listen', 'nowhere:x'],
+    code: 2,
+    message: 'nowhere:x is not HOST:PORT (an IPv6 address stands in brackets)',
+  },
+  'two addresses': {
+    words: ['nbd', 'ffff', '--listen', 'localhost', '--socket', 'x'],
+    code: 2,
+    message: '--socket and --listen exclude each other',
+  },
+  'half a certificate': {
+    words: ['nbd', 'ffff', '--tls-key', 'x'],
+    code: 2,
+    message: 'TLS needs both --tls-certificate and --tls-key',
+  },
 };
 
 test.for(Object.entries(cases))('%s', async ([, wrong]) => {

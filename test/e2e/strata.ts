@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,8 @@ export async function openBench(password = ''): Promise<Bench> {
   const environment = {
     PATH: process.env.PATH,
     HOME: folder,
+    // Mounts and drives of the test are nobody else's.
+    STRATA_RUNTIME_DIR: join(folder, 'run'),
     STRATA_PASSWORD: password,
     ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
   };
@@ -156,6 +159,13 @@ export function parseLines(lines: string): Json[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
+}
+
+/** A digest of a file's, or a device's, content. */
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
 }
 
 /** A digest of a folder: names, kinds and contents of all that is in it. */

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { fail } from '../../errors.ts';
-import type { Ability, Diagnosis, Remains } from '../../jobs/doctor.ts';
+import type { Ability, Diagnosis, LeftMount, Remains } from '../../jobs/doctor.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table } from '../table.ts';
@@ -16,10 +15,11 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .summary('tell what this machine can do, and what is left to clear up')
     .description(
-      'Tells what this machine can do, what is missing and how to get it; with a repository also what killed runs left ' +
-        'there, and how much no restore point refers to. The exit code is 3 if something that is required is missing.',
+      'Tells what this machine can do, what is missing and how to get it, and which mounts and drives a killed process ' +
+        'left; with a repository also what killed runs left there, and how much no restore point refers to. The exit ' +
+        'code is 3 if something that is required is missing.',
     )
-    .option('--fix', 'remove what killed runs left in the repository')
+    .option('--fix', 'remove what killed processes left, here and in the repository')
     .option('--dry-run', 'with --fix: say what would go, and remove nothing')
     .addHelpText(
       'after',
@@ -29,9 +29,6 @@ Examples:
   $ strata doctor --repo /backup/strata --fix`,
     );
   perform<DoctorOptions, []>(command, async (session, options) => {
-    if (options.fix && !session.hasRepository) {
-      throw fail('USAGE', { problem: '--fix needs a repository; use --repo or STRATA_REPO' });
-    }
     const { doctorJob } = await import('../../jobs/doctor.ts');
     const repository = session.hasRepository ? session.access() : null;
     const diagnosis = await doctorJob({ repository, fix: options.fix === true && options.dryRun !== true });
@@ -40,7 +37,7 @@ Examples:
   });
 }
 
-function describe({ machine, remains, fixed }: Diagnosis): string[] {
+function describe({ machine, remains, fixed, mounts }: Diagnosis): string[] {
   const abilities = table<Ability>(
     [
       { title: 'this machine', of: ({ name }) => name },
@@ -50,7 +47,18 @@ function describe({ machine, remains, fixed }: Diagnosis): string[] {
     ],
     machine,
   );
-  return remains === null ? abilities : [...abilities, '', ...describeRemains(remains, fixed)];
+  const left = mounts.map(describeLeft);
+  return [
+    ...abilities,
+    ...(left.length > 0 ? ['', ...left] : []),
+    ...(remains === null ? [] : ['', ...describeRemains(remains, fixed)]),
+  ];
+}
+
+function describeLeft({ id, kind, cleared, trouble, overlay }: LeftMount): string {
+  const state = cleared ? 'cleared up' : (trouble ?? 'can be cleared up with --fix');
+  const kept = overlay === null ? '' : `; what was written to it is in ${overlay}`;
+  return `${kind} ${id}, left by a killed process: ${state}${kept}`;
 }
 
 function describeRemains({ deadRuns, unusedPacks }: Remains, fixed: boolean): string[] {
