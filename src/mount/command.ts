@@ -29,7 +29,8 @@ const patience = 10_000;
 /** Runs a tool until its end; NO_ANSWER when that does not come within the limit. */
 export function run(tool: Tool, words: readonly string[], { record, limit }: RunOptions): Promise<Answer> {
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C', [mark]: record };
-  const child = spawn(tool, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Not in our group: an interrupt from the terminal is for us to act on, when the command has ended.
+  const child = spawn(tool, words, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   return new Promise((resolve, reject) => {
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -63,8 +63,8 @@ export interface Drive {
  */
 export async function attachDrive(records: Records, request: AttachRequest, signal: AbortSignal): Promise<Drive> {
   if (process.getuid?.() !== 0) throw fail('ATTACH_NEEDS_ROOT', {});
-  const { image, writable, server, at, id, repository, point, standsOn, overlay } = request;
-  const { hasDisk, parts } = await planDrive(request);
+  const { writable, server, at, id, repository, point, standsOn, overlay } = request;
+  const { image, hasDisk, parts } = await planDrive(request);
   const journal = await Journal.begin(records, { id, kind: 'drive', repository, point, standsOn, overlay });
   const go = () => {
     if (signal.aborted) throw fail('INTERRUPTED', { action: `attaching ${point}` });
@@ -82,6 +82,7 @@ export async function attachDrive(records: Records, request: AttachRequest, sign
       go();
       partitions.push(await mountPart(journal, part, devices[index] ?? '', { writable, isWanted: at !== null }));
     }
+    go();
     await journal.settle(server);
     return { id: journal.id, device: disk?.device ?? devices[0] ?? '', readOnly: !writable, partitions };
   } catch (error) {

@@ -6,9 +6,15 @@ import { failpoint } from '../../repository/failpoint.ts';
 import { readMounts } from '../../repository/mounts.ts';
 import type { Journal } from '../records/journal.ts';
 
-/** The real path of a folder that may be mounted on: it is empty or not there yet, and nothing is mounted on it. */
-export async function inspectFolder(given: string): Promise<string> {
+/**
+ * The real path of a folder that may be mounted on: it is empty or not there yet, nothing is mounted on it, and it does
+ * not lie in the repository.
+ */
+export async function inspectFolder(given: string, repository: string): Promise<string> {
   const path = await realPathOf(resolve(given));
+  const inside = await realpath(repository).catch(() => repository);
+  if (`${path}/`.startsWith(`${inside}/`))
+    throw fail('FOLDER_UNSUITABLE', { path, reason: 'it lies in the repository' });
   const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR') throw fail('FOLDER_UNSUITABLE', { path, reason: 'it is not a folder' });

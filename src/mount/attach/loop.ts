@@ -30,6 +30,8 @@ const attempts = 32;
 const readAheadKib = '1024';
 /** Programs such as udev's look at each new device for a moment. */
 const patience = 5_000;
+/** The last bytes are written when a device goes: over a slow image that takes its time. */
+const flushPatience = 300_000;
 
 /** Makes a loop device. What fails is left to whoever undoes the journal. */
 export async function makeLoop(journal: Journal, wish: LoopWish): Promise<LoopPiece> {
@@ -64,7 +66,7 @@ export async function removeLoop(
   if (!(await isAttached(piece))) return;
   failpoint('drive.detach');
   const { device } = piece;
-  const { code, trouble } = await run('losetup', ['--detach', device], { record, limit: patience });
+  const { code, trouble } = await run('losetup', ['--detach', device], { record, limit: flushPatience });
   const isReleased = async () => !(await isAttached(piece));
   if (code !== 0 && !(await isReleased())) throw fail('IO', { what: `cannot detach ${device}`, reason: trouble });
   if (force || (await until(isReleased, patience))) return;

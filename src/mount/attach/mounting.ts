@@ -3,11 +3,14 @@ import { fail, type StrataError } from '../../errors.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import { run } from '../command.ts';
 import { topMount } from '../fuse-mounts.ts';
+import { busy, findHolders } from '../holders.ts';
 import type { Journal } from '../records/journal.ts';
 import type { FileSystemPiece } from '../records/record.ts';
-import { unmount } from '../unmount.ts';
 import { btrfsObstacle } from './btrfs.ts';
 import { driverMissing, hasDriver, waysToMount, whyNotMounted } from './file-systems.ts';
+
+/** What was written to a file system goes out with it: over a slow image that takes its time. */
+const flushPatience = 300_000;
 
 export interface Mountable {
   readonly device: string;
@@ -39,13 +42,18 @@ export async function mountFileSystem(journal: Journal, wish: Mountable, at: str
   return driverMissing(fileSystem, device);
 }
 
-/** Unmounts the file system of a record, if it is still what is mounted there. */
+/** Unmounts the file system of a record, if it is still what is mounted there: IN_USE names who keeps it from that. */
 export async function unmountFileSystem(
-  piece: FileSystemPiece,
-  options: { record: string; force: boolean },
+  { device, at }: FileSystemPiece,
+  { record, force }: { record: string; force: boolean },
 ): Promise<void> {
-  const mounted = await topMount(piece.at);
-  if (mounted?.source !== piece.device) return;
+  const isMounted = async () => (await topMount(at))?.source === device;
+  if (!(await isMounted())) return;
   failpoint('drive.umount');
-  await unmount(piece.at, options);
+  const words = ['--no-canonicalize', ...(force ? ['--lazy'] : []), at];
+  const { code, trouble } = await run('umount', words, { record, limit: flushPatience });
+  // Somebody else may have been faster.
+  if (code === 0 || !(await isMounted())) return;
+  if (/busy/i.test(trouble)) throw busy(at, await findHolders({ folders: [at], devices: [] }));
+  throw fail('IO', { what: `cannot unmount ${at}`, reason: trouble });
 }

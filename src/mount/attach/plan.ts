@@ -1,5 +1,5 @@
 /** What an image holds and what of it is to become devices and mounted folders. Looks only. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, fromSystem } from '../../errors.ts';
 import { readLayout } from '../../repository/layout/layout.ts';
@@ -18,6 +18,8 @@ export interface Part {
 }
 
 export interface DrivePlan {
+  /** By its real path, as the kernel tells it. */
+  readonly image: string;
   /** Whether the disk as a whole becomes a device beside its parts. */
   readonly hasDisk: boolean;
   readonly parts: readonly Part[];
@@ -27,6 +29,8 @@ export interface PlanRequest {
   readonly image: string;
   /** What the image shows, for messages. */
   readonly point: string;
+  /** Where the repository is. */
+  readonly repository: string;
   /** Only this partition; null for the whole disk. */
   readonly partition: number | null;
   /** The folder to mount in; null to mount nothing. */
@@ -37,9 +41,12 @@ export interface PlanRequest {
 const containers = ['05', '0f', '85'];
 
 /** Reads the partition table of an image, and decides. */
-export async function planDrive({ image, point, partition, at }: PlanRequest): Promise<DrivePlan> {
+export async function planDrive({ partition, at, ...request }: PlanRequest): Promise<DrivePlan> {
+  const image = await realpath(request.image).catch((error: unknown) => {
+    throw fromSystem(error, `cannot open ${request.image}`);
+  });
   const { fileSystem, partitions } = await readImage(image);
-  const folder = at === null ? null : await inspectFolder(at);
+  const folder = at === null ? null : await inspectFolder(at, request.repository);
   const placed = (part: Omit<Part, 'at'>, place: string | null): Part => {
     return { ...part, at: waysToMount(part.fileSystem, false).length > 0 ? place : null };
   };
@@ -47,14 +54,14 @@ export async function planDrive({ image, point, partition, at }: PlanRequest): P
   if (partition !== null) {
     const part = parts.find(({ number }) => number === partition);
     const known = parts.map(({ number }) => number).join(', ') || 'none';
-    if (part === undefined) throw fail('PARTITION_NOT_FOUND', { point, partition, known });
-    return { hasDisk: false, parts: [placed(part, folder)] };
+    if (part === undefined) throw fail('PARTITION_NOT_FOUND', { point: request.point, partition, known });
+    return { image, hasDisk: false, parts: [placed(part, folder)] };
   }
   if (parts.length === 0) {
-    return { hasDisk: false, parts: [placed({ number: null, offset: 0, length: 0, fileSystem }, folder)] };
+    return { image, hasDisk: false, parts: [placed({ number: null, offset: 0, length: 0, fileSystem }, folder)] };
   }
   const folderOf = (number: number) => (folder === null ? null : join(folder, `${number}`));
-  return { hasDisk: true, parts: parts.map((part) => placed(part, folderOf(part.number))) };
+  return { image, hasDisk: true, parts: parts.map((part) => placed(part, folderOf(part.number))) };
 }
 
 async function readImage(path: string) {

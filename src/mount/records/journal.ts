@@ -39,7 +39,7 @@ export class Journal {
       pieces: [],
     };
     const journal = new Journal(records, record, here);
-    await records.write(record);
+    await records.create(record);
     return journal;
   }
 

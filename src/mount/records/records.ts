@@ -1,6 +1,6 @@
 /** The records of all mounts and drives of a user: one JSON file each, in a folder that no restart survives. */
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { failpoint } from '../../repository/failpoint.ts';
@@ -32,22 +32,14 @@ export class Records {
     this.folder = folder;
   }
 
-  /** Creates or replaces a record: after a crash the old one or the new one is there. */
+  /** Writes the first state of a record; there must be none of its id. */
+  async create(record: MountRecord): Promise<void> {
+    await this.#put(record, link);
+  }
+
+  /** Replaces a record: after a crash the old one or the new one is there. */
   async write(record: MountRecord): Promise<void> {
-    const path = this.#path(record.id);
-    // The name tells whose it is, should that process be killed.
-    const unfinished = join(this.folder, `.${record.id}.${process.pid}`);
-    try {
-      await this.#makeFolder();
-      failpoint('records.write');
-      await writeDurably(unfinished, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
-      failpoint('records.rename');
-      await rename(unfinished, path);
-      await syncFolder(this.folder);
-    } catch (error) {
-      await rm(unfinished, { force: true });
-      throw fromSystem(error, `cannot write ${path}`);
-    }
+    await this.#put(record, rename);
   }
 
   /** The record of this id; null when there is none, RECORD_UNREADABLE when it is not one that we can read. */
@@ -88,6 +80,24 @@ export class Records {
     for (const name of await this.#names()) {
       const [, pid] = /^\.[0-9a-f]{8}\.(\d+)$/.exec(name) ?? [];
       if (pid !== undefined && !isAlive(Number(pid))) await rm(join(this.folder, name), { force: true });
+    }
+  }
+
+  async #put(record: MountRecord, place: (from: string, to: string) => Promise<void>): Promise<void> {
+    const path = this.#path(record.id);
+    // The name tells whose it is, should that process be killed.
+    const unfinished = join(this.folder, `.${record.id}.${process.pid}`);
+    try {
+      await this.#makeFolder();
+      failpoint('records.write');
+      await writeDurably(unfinished, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
+      failpoint('records.place');
+      await place(unfinished, path);
+      await syncFolder(this.folder);
+    } catch (error) {
+      throw fromSystem(error, `cannot write ${path}`);
+    } finally {
+      await rm(unfinished, { force: true });
     }
   }
 

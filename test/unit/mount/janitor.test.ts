@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { attachDrive } from '../../../src/mount/attach/attach.ts';
+import { type AttachRequest, attachDrive, type Drive } from '../../../src/mount/attach/attach.ts';
 import { mountOf, unmountFuse } from '../../../src/mount/fuse-mounts.ts';
 import { clearLeftovers, findLeftovers } from '../../../src/mount/janitor.ts';
 import { identityOf, type ProcessIdentity } from '../../../src/mount/processes.ts';
@@ -33,7 +33,7 @@ interface Served {
 }
 
 /** A FUSE server that is no process of ours, with a disk in its mount, and the record of both. */
-async function serve(): Promise<Served> {
+async function serve(access: 'ro' | 'rw' = 'ro'): Promise<Served> {
   const stage = await openStage();
   const [at, tree] = [stage.path('private'), stage.path('tree')];
   await makeImage(stage.path('ext4'), 'ext4');
@@ -45,7 +45,7 @@ async function serve(): Promise<Served> {
   await journal.add({ kind: 'folder', path: at });
   await mkdir(at);
   await journal.add({ kind: 'fuse', at, source, device: null });
-  const options = `ro,no_default_opts,allow_other,default_permissions,fsname=${source}`;
+  const options = `${access},no_default_opts,allow_other,default_permissions,fsname=${source}`;
   const server = spawn('fuse2fs', ['-f', '-o', options, stage.path('carrier'), at], { stdio: 'ignore' });
   onTestFinished(() => end(server));
   const fuse: FusePiece = { kind: 'fuse', at, source, device: null };
@@ -55,6 +55,33 @@ async function serve(): Promise<Served> {
   const pid = server.pid ?? 0;
   await journal.settle({ ...identityOf(here), pid, start: here.startOf(pid) ?? '' });
   return { stage, server, mount: journal.record, fuse: made, image: join(at, 'disk.raw') };
+}
+
+/** Attaches the disk that a server shows; its devices go with the test, whatever their files are called by then. */
+async function attachServed(
+  { stage, server, mount, image }: Served,
+  request: Partial<AttachRequest> = {},
+): Promise<Drive> {
+  const whole = {
+    ...requestFor(image),
+    at: stage.path('mounted'),
+    server: mount.owner,
+    standsOn: mount.id,
+    ...request,
+  };
+  const drive = await attachDrive(stage.records, whole, AbortSignal.timeout(60_000));
+  onTestFinished(async () => {
+    await end(server);
+    for (const device of [drive.device, ...drive.partitions.map((partition) => partition.device)]) {
+      if (/\/disk\.raw$/m.test(await fileOf(device))) run('losetup', '--detach', device);
+    }
+  });
+  return drive;
+}
+
+/** The file that a loop device shows. */
+async function fileOf(device: string): Promise<string> {
+  return readFile(`/sys/block/${device.slice(5)}/loop/backing_file`, 'utf8').catch(() => '');
 }
 
 /** Kills a process of this test, if it still runs, and waits for its end. */
@@ -119,11 +146,10 @@ describe.skipIf(noLoops)('a drive', () => {
 
 describe.skipIf(noLoops || noFuse)('a FUSE mount', () => {
   it('whose server was killed goes, with the drive on it', async () => {
-    const { stage, server, mount, image } = await serve();
-    const at = stage.path('mounted');
-    const request = { ...requestFor(image), at, standsOn: mount.id, server: mount.owner };
-    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
-    expect(await readFile(join(at, '1/hello'), 'utf8')).toBe('ext4');
+    const served = await serve();
+    const { stage, server, mount } = served;
+    const drive = await attachServed(served);
+    expect(await readFile(stage.path('mounted/1/hello'), 'utf8')).toBe('ext4');
     expect(await findLeftovers(stage.records)).toEqual([]);
     await end(server);
     expect(await findLeftovers(stage.records)).toMatchObject([
@@ -138,27 +164,26 @@ describe.skipIf(noLoops || noFuse)('a FUSE mount', () => {
   });
 
   it('is found under a drive also when it was unmounted lazily before', async () => {
-    const { stage, server, mount, fuse, image } = await serve();
-    const request = { ...requestFor(image), at: stage.path('mounted'), server: mount.owner };
-    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
+    const served = await serve();
+    const { stage, server, fuse } = served;
+    const drive = await attachServed(served);
     run('umount', '--lazy', fuse.at);
-    const shown = await readFile(`/sys/block/${drive.device.slice(5)}/loop/backing_file`, 'utf8');
-    expect(shown).toBe('/disk.raw\n');
+    expect(await fileOf(drive.device)).toBe('/disk.raw\n');
     await end(server);
     expect((await clearLeftovers(stage.records)).map(({ trouble }) => trouble)).toEqual([null, null]);
-    const backing = readFile(`/sys/block/${drive.device.slice(5)}/loop/backing_file`, 'utf8').catch(() => 'none');
-    expect(await backing).not.toBe(shown);
+    expect(await fileOf(drive.device)).not.toBe('/disk.raw\n');
     await expectNothing(stage);
   });
 
   it('whose server hangs is cut off when its time has come: what hangs in the kernel goes on', async () => {
-    const { stage, server, mount, image } = await serve();
-    const request = { ...requestFor(image), at: stage.path('mounted'), server: mount.owner };
-    const drive = await attachDrive(stage.records, request, AbortSignal.timeout(60_000));
+    const served = await serve('rw');
+    const { stage, server } = served;
+    const drive = await attachServed(served, { writable: true });
+    // It is to be written when its file system is unmounted.
+    await writeFile(stage.path('mounted/1/new'), Buffer.alloc(1024 * 1024, 1));
     server.kill('SIGSTOP');
-    const reader = spawn('dd', [`if=${drive.device}`, 'of=/dev/null', 'bs=1M', 'skip=1', 'iflag=direct'], {
-      stdio: 'ignore',
-    });
+    const words = [`if=${drive.device}`, 'of=/dev/null', 'bs=1M', 'skip=1', 'iflag=direct'];
+    const reader = spawn('dd', words, { stdio: 'ignore' });
     const ended = once(reader, 'exit');
     await expect.poll(() => readFile(`/proc/${reader.pid}/status`, 'utf8')).toMatch(/State:\sD/);
     // The server is alive: nobody takes its mount away.
@@ -219,6 +244,7 @@ describe('records', () => {
     onTestFinished(() => end(parent));
     const [text] = await once(parent.stdout.setEncoding('utf8'), 'data');
     const pid = Number(text);
+    await expect.poll(() => readFile(`/proc/${parent.pid}/comm`, 'utf8')).toBe('sleep\n');
     process.kill(pid, 'SIGKILL');
     await expect.poll(() => readFile(`/proc/${pid}/status`, 'utf8')).toMatch(/State:\sZ/);
     await journal.settle({ ...identityOf(here), pid, start: here.startOf(pid) ?? '' });

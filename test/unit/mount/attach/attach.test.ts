@@ -156,6 +156,16 @@ describe.skipIf(skipped)('attachDrive', () => {
     expect(alone.partitions).toMatchObject([{ mountedAt: at, reason: null }]);
   });
 
+  it('does not mount one of several devices of a Btrfs', async () => {
+    const stage = await openStage();
+    const images = [stage.path('a'), stage.path('b')];
+    for (const image of images) run('truncate', '--size', '128M', image);
+    run('mkfs.btrfs', '-q', ...images);
+    const { partitions } = await stage.attach(stage.path('a'), { at: stage.path('mounted') });
+    const reason = { code: 'CONTENT_NOT_MOUNTED', message: expect.stringContaining('one of the 2 devices of a Btrfs') };
+    expect(partitions).toMatchObject([{ fileSystem: 'btrfs', mountedAt: null, reason }]);
+  });
+
   it('follows the advice: a writable copy of Btrfs with a UUID of its own can be mounted', async () => {
     const stage = await openStage();
     const image = stage.path('image');
@@ -275,6 +285,7 @@ describe.skipIf(skipped)('what attachDrive refuses', () => {
       [image, { partition: 1 }, { code: 'PARTITION_NOT_FOUND', message: expect.stringContaining('it has none') }],
       [image, { at: stage.path('full') }, { code: 'FOLDER_UNSUITABLE' }],
       [image, { at: image }, { code: 'FOLDER_UNSUITABLE' }],
+      [image, { at: stage.path('repo/at'), repository: stage.path('repo') }, { code: 'FOLDER_UNSUITABLE' }],
     ] as const) {
       await expect(stage.attach(path, request)).rejects.toMatchObject(expected);
     }

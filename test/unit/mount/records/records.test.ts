@@ -64,6 +64,14 @@ describe('records', () => {
     expect(await records.read(early.id)).toBe(null);
   });
 
+  it('of one id are created once', async () => {
+    const records = await scratchRecords();
+    await records.create(record('00000001'));
+    await expect(records.create({ ...record('00000001'), overlay: '/other' })).rejects.toMatchObject({ code: 'IO' });
+    expect(await records.list()).toMatchObject({ records: [{ overlay: null }] });
+    expect(await readdir(records.folder)).toEqual(['00000001.json']);
+  });
+
   it('are for their user alone', async () => {
     const records = await scratchRecords();
     await records.write(record('00000001'));
