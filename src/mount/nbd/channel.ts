@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 import { FrameReader } from './frame-reader.ts';
 
-/** A message to the client: one buffer after the other. */
-export type Message = readonly [Uint8Array, ...Uint8Array[]];
+/** A message to the client, one buffer after the other; there is at least one. */
+export type Message = readonly Uint8Array[];
 
 /** The client broke the protocol in a way that no reply can tell: the connection is dropped. */
 export class ProtocolError extends Error {}
@@ -25,10 +25,10 @@ export class Channel {
    */
   send(message: Message): Promise<void> {
     const { socket } = this;
+    const last = message.length - 1;
     return new Promise((resolve) => {
       socket.cork();
-      for (const part of message.slice(0, -1)) socket.write(part);
-      socket.write(message[message.length - 1] as Uint8Array, () => resolve());
+      for (const [index, part] of message.entries()) socket.write(part, index === last ? () => resolve() : undefined);
       socket.uncork();
     });
   }

@@ -40,9 +40,9 @@ export class Connection {
     const reason = await this.#serve().then(
       () => null,
       (error: unknown) => {
-        if (error instanceof ConnectionEnded) return this.#socket.errored;
-        this.#socket.destroy();
-        return error;
+        const left = error instanceof ConnectionEnded;
+        if (!left) this.#socket.destroy();
+        return this.#socket.errored ?? (left ? null : error);
       },
     );
     const parting = setTimeout(() => this.#socket.destroy(), this.#options.partingTime);

@@ -55,11 +55,10 @@ async function readSparse(cookie: bigint, offset: number, length: number, target
       return dataChunk(cookie, last, piece.offset, await target.read(piece.offset, piece.length));
     }),
   );
-  const message = chunks.flatMap((chunk, index) => {
+  return chunks.flatMap((chunk, index) => {
     if (chunk.status === 'fulfilled') return chunk.value;
     throw new RequestFailed(errnoOf(chunk.reason), pieces[index]?.offset ?? offset, chunk.reason);
   });
-  return message as unknown as Message;
 }
 
 /** The runs with their offsets, and what they leave out of the range as data. */

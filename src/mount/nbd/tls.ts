@@ -1,8 +1,10 @@
 /** TLS in the middle of a connection, as NBD_OPT_STARTTLS asks for it ("TLS support", FORCEDTLS mode). */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
+import { ProtocolError } from './channel.ts';
 
 /** PEM files. */
 export interface TlsFiles {
@@ -12,22 +14,14 @@ export interface TlsFiles {
   readonly clientCa?: string;
 }
 
-/** Reads the files, and checks that they go together. */
-export async function loadCredentials(files: TlsFiles): Promise<TlsOptions> {
-  const credentials: TlsOptions = {
-    cert: await readPem(files.certificate),
-    key: await readPem(files.key),
-    minVersion: 'TLSv1.2',
-  };
-  if (files.clientCa !== undefined) {
-    Object.assign(credentials, { ca: await readPem(files.clientCa), requestCert: true, rejectUnauthorized: true });
-  }
-  try {
-    createSecureContext(credentials);
-  } catch (error) {
-    throw fail('TLS_UNSUITABLE', { path: files.certificate, reason: reasonOf(error) }, { cause: error });
-  }
-  return credentials;
+/** Reads the files, and checks that they can be used together. */
+export async function loadCredentials({ certificate, key, clientCa }: TlsFiles): Promise<TlsOptions> {
+  const own = { cert: await readPem(certificate), key: await readPem(key), minVersion: 'TLSv1.2' } as const;
+  requireUsable(certificate, () => createSecureContext(own));
+  if (clientCa === undefined) return own;
+  const ca = await readPem(clientCa);
+  requireUsable(clientCa, () => new X509Certificate(ca));
+  return { ...own, ca, requestCert: true, rejectUnauthorized: true };
 }
 
 /**
@@ -36,11 +30,23 @@ export async function loadCredentials(files: TlsFiles): Promise<TlsOptions> {
  */
 export function secure(socket: Socket, credentials: TlsOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
+    // A client that hangs up during the handshake would not be noticed.
+    socket.allowHalfOpen = false;
     const server = createServer(credentials);
     server.once('secureConnection', resolve);
-    server.once('tlsClientError', reject);
+    server.once('tlsClientError', (error: Error & { readonly reason?: string }, { authorizationError }) => {
+      reject(new ProtocolError(`TLS failed: ${authorizationError ?? error.reason ?? error.message}`));
+    });
     server.emit('connection', socket);
   });
+}
+
+function requireUsable(path: string, use: () => unknown): void {
+  try {
+    use();
+  } catch (error) {
+    throw fail('TLS_UNSUITABLE', { path, reason: reasonOf(error) }, { cause: error });
+  }
 }
 
 async function readPem(path: string): Promise<Buffer> {

@@ -1,4 +1,4 @@
-/** The transmission phase of one connection: requests come in one after the other, are served at once, and answered as they end. */
+/** The transmission phase of one connection: requests are served all at once, and answered as they end. */
 import { type Channel, type Message, ProtocolError } from './channel.ts';
 import { command, type Errno, errno, limits, requestBytes } from './constants.ts';
 import type { NbdCounters } from './events.ts';

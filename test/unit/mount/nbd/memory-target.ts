@@ -15,8 +15,6 @@ export class MemoryTarget implements BlockTarget {
   /** Calls that touch this range fail. */
   broken: { readonly from: number; readonly to: number } | null = null;
   failure: Error = fail('FRAME_DAMAGED', { path: '/repo/packs/secret', reason: 'test' });
-  /** Calls under way, and what of it the most were. */
-  running = 0;
 
   constructor(bytes: Buffer, options: { readonly readOnly?: boolean } = {}) {
     this.bytes = bytes;
@@ -49,18 +47,13 @@ export class MemoryTarget implements BlockTarget {
 
   async #call<Result>(name: string, offset: number, length: number, act: () => Result): Promise<Result> {
     this.calls.push(`${name} ${offset} ${length}`);
-    this.running += 1;
-    try {
-      for (let left = this.turns(); left > 0; left--) await nextTurn();
-      // Where zeros are is known without reading.
-      const { broken } = this;
-      if (name !== 'extents' && broken !== null && offset < broken.to && offset + length > broken.from) {
-        throw this.failure;
-      }
-      return act();
-    } finally {
-      this.running -= 1;
+    for (let left = this.turns(); left > 0; left--) await nextTurn();
+    // Where zeros are is known without reading.
+    const { broken } = this;
+    if (name !== 'extents' && broken !== null && offset < broken.to && offset + length > broken.from) {
+      throw this.failure;
     }
+    return act();
   }
 
   #runs(offset: number, end: number, limit: number): Run[] {

@@ -1,6 +1,7 @@
 /** An NBD client for tests that can say anything at any time. It shares nothing with the server but the document. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { NbdAddress } from '../../../../src/mount/nbd/address.ts';
 
@@ -35,10 +36,13 @@ export interface Reply {
   readonly data: Buffer;
 }
 
+const changes = ['readable', 'end', 'close'];
+
 export class RawClient {
   readonly socket: Socket;
   #cookie = 0n;
   #wake: () => void = () => {};
+  readonly #onChange = () => this.#wake();
   /** Lengths of the reads on the way: a simple reply does not say whether it has data. */
   readonly #reads = new Map<bigint, number>();
 
@@ -46,7 +50,7 @@ export class RawClient {
     this.socket = socket;
     // Being dropped is what many tests want.
     socket.on('error', () => {});
-    for (const event of ['readable', 'end', 'close']) socket.on(event, () => this.#wake());
+    for (const event of changes) socket.on(event, this.#onChange);
   }
 
   /** Connects, without a word. */
@@ -73,6 +77,14 @@ export class RawClient {
     const replies = await client.ask(7, infos(''));
     if (replies.at(-1)?.type !== 1) throw new Error('the server does not let us in');
     return client;
+  }
+
+  /** Goes on with TLS. */
+  async secure(options: ConnectionOptions): Promise<RawClient> {
+    for (const event of changes) this.socket.off(event, this.#onChange);
+    const secured = connectTls({ ...options, socket: this.socket });
+    await once(secured, 'secureConnect');
+    return new RawClient(secured);
   }
 
   /** The next bytes from the server; rejects when it hangs up before. */

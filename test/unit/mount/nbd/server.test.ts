@@ -4,7 +4,7 @@ import { image, MemoryTarget } from './memory-target.ts';
 import * as nbd from './raw-client.ts';
 import { RawClient } from './raw-client.ts';
 import { serve } from './serving.ts';
-import { until } from './until.ts';
+import { settle, until } from './until.ts';
 
 const MiB = 2 ** 20;
 const idle = { connections: 0, inFlight: 0, bytesInFlight: 0 };
@@ -53,6 +53,8 @@ describe('one connection', () => {
     for (let count = 0; count < 50; count++) client.send(nbd.READ, 0, 4 * MiB);
     // The system's buffers take in less than one reply.
     await until(() => target.calls.length === 8);
+    await settle();
+    expect(target.calls).toHaveLength(8);
     expect(counters).toMatchObject({ inFlight: 8, bytesInFlight: 32 * MiB });
     for (let count = 0; count < 50; count++) expect((await client.takeReply()).data).toHaveLength(4 * MiB);
     expect(counters).toMatchObject({ requests: 50, bytesRead: 200 * MiB });
@@ -166,7 +168,7 @@ describe('the end', () => {
     const stopped = server.stop().then(() => {
       finished = true;
     });
-    await until(() => !server.events.some(({ event }) => event === 'disconnected'));
+    await settle();
     expect(finished).toBe(false);
     target.release();
     await stopped;

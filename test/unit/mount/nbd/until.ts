@@ -4,3 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await nextTurn();
 }
+
+/** Lets everything that can happen now happen. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+}
