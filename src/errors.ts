@@ -511,10 +511,10 @@ export const errorTable = {
     hint: 'stop the server that uses it, or choose another address',
   },
   TLS_UNSUITABLE: {
-    message: 'certificate {path} and its key cannot be used: {reason}',
+    message: 'certificate {path} cannot be used: {reason}',
     exit: 1,
     http: 400,
-    hint: 'give the certificate and the key that belongs to it, both as PEM files',
+    hint: 'give PEM files: a certificate, the key that belongs to it, and the certificate of the authority of clients',
   },
   MOUNT_FAILED: {
     message: 'cannot mount at {path}: {reason}',
