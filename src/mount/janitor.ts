@@ -3,6 +3,7 @@
  *
  * All of it can be done again: a janitor that is killed leaves the record, and the next one goes on.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { fromSystem, type StrataError } from '../errors.ts';
 import { type Here, thisProcess } from '../repository/here.ts';
 import { commandsEnded } from './command.ts';
@@ -14,8 +15,11 @@ import { isAnythingLeft, undo } from './undo.ts';
 
 export interface Leftover {
   readonly record: MountRecord;
-  /** The process it needs is dead, the machine was restarted, or all of it was taken away by hand. */
-  readonly cause: 'process-dead' | 'restarted' | 'gone';
+  /**
+   * The process it needs is dead, the machine was restarted, all of it was taken away by hand, or it is a mount for a
+   * drive that is gone or never came to be.
+   */
+  readonly cause: 'process-dead' | 'restarted' | 'gone' | 'abandoned';
 }
 
 export interface ClearedLeftover extends Leftover {
@@ -23,14 +27,19 @@ export interface ClearedLeftover extends Leftover {
   readonly trouble: StrataError | null;
 }
 
-/** The records of what is of no use any more. */
+/** The records of what is of no use any more, oldest first. */
 export async function findLeftovers(records: Records, here: Here = thisProcess()): Promise<Leftover[]> {
-  const leftovers: Leftover[] = [];
-  for (const record of (await records.list()).records) {
+  const found = (await records.list()).records;
+  const causes = new Map<string, Leftover['cause']>();
+  for (const record of found) {
     const cause = await causeOf(record, here);
-    if (cause !== null) leftovers.push({ record, cause });
+    if (cause !== null) causes.set(record.id, cause);
   }
-  return leftovers;
+  for (const id of await findAbandoned(records, found, causes, here)) causes.set(id, 'abandoned');
+  return found.flatMap((record) => {
+    const cause = causes.get(record.id);
+    return cause === undefined ? [] : [{ record, cause }];
+  });
 }
 
 /** Undoes all leftovers as far as it can, and gives what it found. Overlays are kept. */
@@ -39,7 +48,7 @@ export async function clearLeftovers(records: Records, here: Here = thisProcess(
   // First of all nothing may hang: what waits for a dying server gets its error.
   for (const leftover of leftovers) await cutOffServers(leftover);
   const cleared: ClearedLeftover[] = [];
-  // What was made last stands on what was made before: drives on mounts.
+  // Drives are younger than the mounts that they stand on.
   for (const leftover of leftovers.toReversed()) {
     const trouble = await clear(records, leftover).then(
       () => null,
@@ -55,6 +64,34 @@ async function causeOf(record: MountRecord, here: Here): Promise<Leftover['cause
   if (record.bootId !== here.bootId) return 'restarted';
   if (record.owner !== null) return (await isGone(record.owner, here)) ? 'process-dead' : null;
   return (await isAnythingLeft(record)) ? null : 'gone';
+}
+
+/**
+ * Mounts for drives that nobody needs. Drives come and go meanwhile, so the order counts: a client that is gone has
+ * written down its drive before, and who detaches one makes itself the client before the record of the drive goes.
+ */
+async function findAbandoned(
+  records: Records,
+  found: readonly MountRecord[],
+  dead: ReadonlyMap<string, unknown>,
+  here: Here,
+): Promise<string[]> {
+  const candidates: MountRecord[] = [];
+  for (const record of found) {
+    const isForDrive = record.kind === 'mount' && record.point !== null && record.state === 'ready';
+    const isFree = isForDrive && !dead.has(record.id) && record.client !== null && (await isGone(record.client, here));
+    if (isFree) candidates.push(record);
+  }
+  if (candidates.length === 0) return [];
+  const now = await records.list();
+  if (now.unreadable.length > 0) return [];
+  const used = new Set(now.records.filter(({ id }) => !dead.has(id)).map(({ standsOn }) => standsOn));
+  const abandoned: string[] = [];
+  for (const { id, client } of candidates) {
+    const isSame = isDeepStrictEqual((await records.read(id))?.client, client);
+    if (isSame && !used.has(id)) abandoned.push(id);
+  }
+  return abandoned;
 }
 
 async function cutOffServers({ record, cause }: Leftover): Promise<void> {

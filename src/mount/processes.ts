@@ -15,6 +15,12 @@ export function identityOf(here: Here): ProcessIdentity {
   return { pid: here.pid, start: here.startOf(here.pid) ?? '', pidNamespace: here.pidNamespace };
 }
 
+/** Who started this process; null when that cannot be seen from here. */
+export function parentOf(here: Here): ProcessIdentity | null {
+  const start = here.startOf(process.ppid);
+  return start === null ? null : { pid: process.ppid, start, pidNamespace: here.pidNamespace };
+}
+
 /** Whether a process is gone for certain. One of another container cannot be seen from here: it counts as alive. */
 export async function isGone(process: ProcessIdentity, here: Here): Promise<boolean> {
   if (process.pidNamespace !== here.pidNamespace) return false;

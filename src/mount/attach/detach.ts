@@ -2,7 +2,7 @@
 import { fail } from '../../errors.ts';
 import { type Here, thisProcess } from '../../repository/here.ts';
 import { busy, findHolders } from '../holders.ts';
-import { isGone } from '../processes.ts';
+import { identityOf, isGone } from '../processes.ts';
 import { Journal } from '../records/journal.ts';
 import { fileSystemsOf, loopsOf, type MountRecord } from '../records/record.ts';
 import type { Records } from '../records/records.ts';
@@ -36,8 +36,15 @@ export async function detachDrive(
     await records.write(record);
     throw error;
   }
+  await keepMount(records, record, here);
   await journal.close();
   return record;
+}
+
+/** What the drive stood on is now for the caller: to be read once more, or ended. If he dies the janitor ends it. */
+async function keepMount(records: Records, { standsOn }: MountRecord, here: Here): Promise<void> {
+  const mount = standsOn === null ? null : await records.read(standsOn);
+  if (mount !== null) await records.write({ ...mount, client: identityOf(here) });
 }
 
 async function requireSettled({ id, state, owner }: MountRecord, here: Here): Promise<void> {

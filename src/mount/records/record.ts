@@ -54,6 +54,8 @@ export const recordSchema = z.object({
   bootId: z.string(),
   /** Without this process it is of no use: who makes or ends it, then who serves it; null when it needs nobody. */
   owner: processSchema.nullable(),
+  /** The process that a mount of one point is for, until a drive stands on it and when none does any more. */
+  client: processSchema.nullable().default(null),
   /** The file that writes go to; it is kept, whatever is undone. */
   overlay: z.string().nullable(),
   /** In the order in which they are made; undone in the reverse. */

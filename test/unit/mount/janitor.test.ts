@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AttachRequest, attachDrive, type Drive } from '../../../src/mount/attach/attach.ts';
+import { detachDrive } from '../../../src/mount/attach/detach.ts';
 import { mountOf, unmountFuse } from '../../../src/mount/fuse-mounts.ts';
 import { clearLeftovers, findLeftovers } from '../../../src/mount/janitor.ts';
 import { identityOf, type ProcessIdentity } from '../../../src/mount/processes.ts';
@@ -192,6 +193,42 @@ describe.skipIf(noLoops || noFuse)('a FUSE mount', () => {
     expect((await clearLeftovers(stage.records)).map(({ trouble }) => trouble)).toEqual([null, null]);
     await ended;
     await expect.poll(() => loopsBelow(stage.folder)).toEqual([]);
+    await expectNothing(stage);
+  });
+
+  it('for a drive goes with the process that it was made for, unless a drive stands on it', async () => {
+    const served = await serve();
+    const { stage, server } = served;
+    const drive = await attachServed(served, { server: null });
+    const forDrive = { ...served.mount, point: 'm/disk@latest', client: dead };
+    await stage.records.write(forDrive);
+    expect(await findLeftovers(stage.records)).toEqual([]);
+
+    // Who detaches the drive may read the mount still, as long as he lives.
+    await detachDrive(stage.records, drive.id, { force: false });
+    expect(await stage.records.read(forDrive.id)).toMatchObject({ client: { pid: process.pid } });
+    expect(await findLeftovers(stage.records)).toEqual([]);
+
+    const ended = once(server, 'exit');
+    await stage.records.write(forDrive);
+    expect(await clearLeftovers(stage.records)).toMatchObject([
+      { record: { id: forDrive.id }, cause: 'abandoned', trouble: null },
+    ]);
+    await ended;
+    await expectNothing(stage);
+  });
+
+  it('goes with the drive on it that was never finished', async () => {
+    const served = await serve();
+    const { stage, mount } = served;
+    const drive = await attachServed(served);
+    const record = await stage.records.read(drive.id);
+    if (record !== null) await stage.records.write({ ...record, state: 'making', owner: dead });
+    await stage.records.write({ ...mount, point: 'm/disk@latest', client: dead });
+    expect(await clearLeftovers(stage.records)).toMatchObject([
+      { record: { id: drive.id }, cause: 'process-dead', trouble: null },
+      { record: { id: mount.id }, cause: 'abandoned', trouble: null },
+    ]);
     await expectNothing(stage);
   });
 
