@@ -4,6 +4,8 @@ import { defineConfig } from 'rolldown';
 export default defineConfig({
   input: 'src/cli/main.ts',
   platform: 'node',
+  // Optional, and with a binary of its own: loaded when it is chosen.
+  external: ['fuse-native'],
   output: {
     // One folder, so that src/native.ts finds the addon from here as from src/.
     dir: 'dist',

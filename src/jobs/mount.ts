@@ -1,5 +1,6 @@
 import type { Driver } from '../mount/drivers/driver.ts';
 import { fuse } from '../mount/drivers/fuse.ts';
+import { fuseNative } from '../mount/drivers/fuse-native.ts';
 import { type MountResult, serveMount } from '../mount/mount.ts';
 import { MountServer } from '../mount/mount-server.ts';
 import { OpenPoints } from '../mount/open-points.ts';
@@ -9,7 +10,7 @@ import { type Job, runJob } from './job.ts';
 
 export type { MountResult } from '../mount/mount.ts';
 
-const drivers = { fuse } as const satisfies Record<string, Driver>;
+const drivers = { fuse, 'fuse-native': fuseNative } as const satisfies Record<string, Driver>;
 
 export const driverNames = Object.keys(drivers) as readonly (keyof typeof drivers)[];
 

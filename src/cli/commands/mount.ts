@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { MountResult } from '../../jobs/mount.ts';
+import type { MountRequest, MountResult } from '../../jobs/mount.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { size } from '../option-values.ts';
@@ -8,7 +8,7 @@ import { fields } from '../table.ts';
 import { formatDuration, formatSize } from '../units.ts';
 
 interface MountOptions {
-  readonly driver: 'fuse';
+  readonly driver: MountRequest['driver'];
   readonly allowOther?: true;
   readonly foreground?: true;
   readonly cacheSize?: number;
@@ -23,7 +23,7 @@ export function addMount(program: Command): void {
         'and kept up to date. The command returns when the mount can be used.',
     )
     .argument('<dir>', 'an existing folder')
-    .addOption(new Option('--driver <name>', 'what serves the mount').choices(['fuse']).default('fuse'))
+    .addOption(new Option('--driver <name>', 'what serves the mount').choices(['fuse', 'fuse-native']).default('fuse'))
     .option('--allow-other', 'let other users read it, too')
     .option('--foreground', 'serve it in this process, until it is unmounted or Ctrl-C')
     .option('--cache-size <size>', 'memory for opened blocks (default: 256M)', size)
