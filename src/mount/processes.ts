@@ -15,10 +15,20 @@ export function identityOf(here: Here): ProcessIdentity {
   return { pid: here.pid, start: here.startOf(here.pid) ?? '', pidNamespace: here.pidNamespace };
 }
 
-/** Who started this process; null when that cannot be seen from here. */
-export function parentOf(here: Here): ProcessIdentity | null {
-  const start = here.startOf(process.ppid);
-  return start === null ? null : { pid: process.ppid, start, pidNamespace: here.pidNamespace };
+const clientVariable = 'STRATA_CLIENT';
+
+/** What a process in the background must have in its environment to know for whom it works: he may die at once. */
+export function clientEnvironment(here: Here): NodeJS.ProcessEnv {
+  const { pid, start, pidNamespace } = identityOf(here);
+  return { [clientVariable]: [pid, start, pidNamespace].join(' ') };
+}
+
+/** For whom this process works: who started it in the background, else its parent; null when that cannot be seen. */
+export function clientOf(here: Here, env: NodeJS.ProcessEnv = process.env): ProcessIdentity | null {
+  const [pid, start, pidNamespace] = env[clientVariable]?.split(' ') ?? [];
+  if (start !== undefined && pidNamespace !== undefined) return { pid: Number(pid), start, pidNamespace };
+  const parent = { pid: process.ppid, start: here.startOf(process.ppid), pidNamespace: here.pidNamespace };
+  return parent.start === null ? null : { ...parent, start: parent.start };
 }
 
 /** Whether a process is gone for certain. One of another container cannot be seen from here: it counts as alive. */

@@ -1,6 +1,6 @@
 /** A record while this process makes or ends what it tells of: each piece is written down before it is made. */
 import { type Here, thisProcess } from '../../repository/here.ts';
-import { identityOf, type ProcessIdentity, parentOf } from '../processes.ts';
+import { clientOf, identityOf, type ProcessIdentity } from '../processes.ts';
 import type { MountRecord, Piece } from './record.ts';
 import { newRecordId, type Records } from './records.ts';
 
@@ -36,7 +36,7 @@ export class Journal {
       since: new Date(here.now()).toISOString(),
       bootId: here.bootId,
       owner: identityOf(here),
-      client: parentOf(here),
+      client: clientOf(here),
       pieces: [],
     };
     const journal = new Journal(records, record, here);
