@@ -11,8 +11,11 @@ export interface BlockTarget {
   readonly size: number;
   readonly readOnly: boolean;
 
-  /** Gives exactly `length` bytes; the buffer is the caller's then. Rejects with a StrataError; the client gets EIO. */
-  read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Gives exactly `length` bytes: best in `into`, which is as long and free to be filled, else in a buffer that is the
+   * caller's then. Rejects with a StrataError; the client gets EIO.
+   */
+  read(offset: number, length: number, into: Buffer): Promise<Buffer>;
 
   /**
    * The runs of a range, ascending and without gaps, the first one from `offset` on: at most `limit`, so they may end

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { reasonOf } from '../../errors.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { Channel, ProtocolError } from './channel.ts';
 import type { NbdCounters } from './events.ts';
 import type { Export } from './export.ts';
@@ -14,6 +15,7 @@ export interface ConnectionOptions {
   readonly exported: Export;
   /** null: no TLS. */
   readonly credentials: TlsOptions | null;
+  readonly buffers: BufferPool;
   readonly counters: NbdCounters;
   readonly onFailure: OnFailure;
   /** Milliseconds until the client has to be through with the handshake. */
@@ -61,7 +63,9 @@ export class Connection {
   async #serve(): Promise<void> {
     const session = await this.#handshake();
     if (session === null) return;
-    this.#transmission = new Transmission(this.#channel, this.#options.exported, session, this.#options);
+    const { exported, buffers } = this.#options;
+    const at = { target: exported.target, session, buffers };
+    this.#transmission = new Transmission(this.#channel, at, this.#options);
     await this.#transmission.run();
   }
 

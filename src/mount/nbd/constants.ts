@@ -115,6 +115,8 @@ export const limits = {
   payload: 32 * MiB,
   /** What a connection may have in flight: the largest request, or many small ones. */
   inFlight: 32 * MiB,
+  /** Buffers that the server keeps for the next reads, of all connections together. */
+  pool: 32 * MiB,
   /** What the smallest request counts for: it bounds their number to 512. */
   request: 64 * KiB,
   /** Runs in an answer to a block status request, and what the request counts for. */

@@ -1,6 +1,7 @@
 /** Does what requests ask of the target ("Request types"). */
 import { errorTable, isStrataError } from '../../errors.ts';
 import type { BlockTarget, Run } from './block-target.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { Message } from './channel.ts';
 import { command, commandFlag, type Errno, errno, limits } from './constants.ts';
 import type { Session } from './handshake.ts';
@@ -21,15 +22,18 @@ export class RequestFailed extends Error {
 
 const zeros = Buffer.alloc(limits.zerosWritten);
 
+/** What requests are done with. Buffers of replies come from the pool, to be given back when they were sent. */
+export interface Workplace {
+  readonly target: BlockTarget;
+  readonly session: Session;
+  readonly buffers: BufferPool;
+}
+
 /** Does a request that may be tried, and gives its reply; rejects with RequestFailed. */
-export async function perform(
-  request: Request,
-  payload: Buffer | null,
-  target: BlockTarget,
-  session: Session,
-): Promise<Message> {
+export async function perform(request: Request, payload: Buffer | null, at: Workplace): Promise<Message> {
+  const { target } = at;
   try {
-    if (request.type === command.read) return await read(request, target, session);
+    if (request.type === command.read) return await read(request, at);
     if (request.type === command.blockStatus) return await blockStatus(request, target);
     await change(request, payload, target);
     return simpleReply(request.cookie, errno.none);
@@ -39,26 +43,36 @@ export async function perform(
   }
 }
 
-async function read({ cookie, flags, offset, length }: Request, target: BlockTarget, session: Session) {
-  if (!session.structured) return simpleReply(cookie, errno.none, await target.read(offset, length));
-  if ((flags & commandFlag.df) === 0 && length >= limits.sparseRead) return readSparse(cookie, offset, length, target);
-  return dataChunk(cookie, true, offset, await target.read(offset, length));
+async function read({ cookie, flags, offset, length }: Request, at: Workplace): Promise<Message> {
+  const { structured, allocation } = at.session;
+  if (!structured) return simpleReply(cookie, errno.none, await bytesOf(offset, length, at));
+  // Who can ask for block status knows the holes, and does not read them.
+  const sparse = !allocation && length >= limits.sparseRead && (flags & commandFlag.df) === 0;
+  if (sparse) return readSparse(cookie, offset, length, at);
+  return dataChunk(cookie, true, offset, await bytesOf(offset, length, at));
 }
 
 /** Sends holes as such: a chunk for each run. The last one is marked as such, for by then no error can come. */
-async function readSparse(cookie: bigint, offset: number, length: number, target: BlockTarget): Promise<Message> {
-  const pieces = complete(await target.extents(offset, length, limits.readRuns), offset, length);
+async function readSparse(cookie: bigint, offset: number, length: number, at: Workplace): Promise<Message> {
+  const pieces = complete(await at.target.extents(offset, length, limits.readRuns), offset, length);
   const chunks = await Promise.allSettled(
     pieces.map(async (piece, index) => {
       const last = index === pieces.length - 1;
       if (piece.kind === 'zeros') return holeChunk(cookie, last, piece.offset, piece.length);
-      return dataChunk(cookie, last, piece.offset, await target.read(piece.offset, piece.length));
+      return dataChunk(cookie, last, piece.offset, await bytesOf(piece.offset, piece.length, at));
     }),
   );
   return chunks.flatMap((chunk, index) => {
     if (chunk.status === 'fulfilled') return chunk.value;
     throw new RequestFailed(errnoOf(chunk.reason), pieces[index]?.offset ?? offset, chunk.reason);
   });
+}
+
+async function bytesOf(offset: number, length: number, { target, buffers }: Workplace): Promise<Buffer> {
+  const into = buffers.take(length);
+  const bytes = await target.read(offset, length, into);
+  if (bytes !== into) buffers.give(into);
+  return bytes;
 }
 
 /** The runs with their offsets, and what they leave out of the range as data. */

@@ -1,7 +1,7 @@
 /** Decodes requests, and tells which of them are refused without being tried ("Request message", "Error values"). */
+import type { BlockTarget } from './block-target.ts';
 import { ProtocolError } from './channel.ts';
 import { command, commandFlag, type Errno, errno, limits, magic } from './constants.ts';
-import type { Export } from './export.ts';
 import type { Session } from './handshake.ts';
 
 export interface Request {
@@ -33,7 +33,7 @@ export function costOf({ type, length }: Request): number {
 }
 
 /** The error to answer with at once; `none` for a request that may be tried. */
-export function refusalOf(request: Request, { target }: Export, session: Session): Errno {
+export function refusalOf(request: Request, target: BlockTarget, session: Session): Errno {
   const { type, flags, offset, length } = request;
   const writes = type === command.write || type === command.trim || type === command.writeZeroes;
   if (writes && target.readOnly) return errno.EPERM;

@@ -7,7 +7,9 @@ import { createServer, type Socket } from 'node:net';
 import { reasonOf } from '../../errors.ts';
 import { addressText, type NbdAddress, uriOf } from './address.ts';
 import type { BlockTarget } from './block-target.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { Connection } from './connection.ts';
+import { limits } from './constants.ts';
 import { type NbdCounters, type NbdEvent, noCounts } from './events.ts';
 import { listen } from './listen.ts';
 import { loadCredentials, type TlsFiles } from './tls.ts';
@@ -50,13 +52,14 @@ export async function serveNbd(target: BlockTarget, options: NbdOptions, signal:
   const exported = { name, description, preferredBlock, target };
   const credentials = tls === undefined ? null : await loadCredentials(tls);
   const counters = noCounts();
+  const buffers = new BufferPool(limits.pool);
   const open = new Map<Connection, Promise<void>>();
 
   const accept = (socket: Socket) => {
     const client = clientOf(socket);
     const onFailure = (offset: number, length: number, error: unknown) =>
       report({ event: 'error', client, export: name, offset, length, error });
-    const settings = { exported, credentials, counters, onFailure, handshakeTime, partingTime };
+    const settings = { exported, credentials, buffers, counters, onFailure, handshakeTime, partingTime };
     const connection = new Connection(socket, settings);
     counters.accepted += 1;
     counters.connections += 1;
@@ -64,6 +67,7 @@ export async function serveNbd(target: BlockTarget, options: NbdOptions, signal:
     const served = connection.run().then((reason) => {
       open.delete(connection);
       counters.connections -= 1;
+      if (counters.connections === 0) buffers.clear();
       report({ event: 'disconnected', client, reason });
     });
     open.set(connection, served);

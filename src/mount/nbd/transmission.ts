@@ -2,9 +2,7 @@
 import { type Channel, type Message, ProtocolError } from './channel.ts';
 import { command, type Errno, errno, limits, requestBytes } from './constants.ts';
 import type { NbdCounters } from './events.ts';
-import type { Export } from './export.ts';
-import type { Session } from './handshake.ts';
-import { perform, type RequestFailed } from './perform.ts';
+import { perform, type RequestFailed, type Workplace } from './perform.ts';
 import { errorChunk, simpleReply } from './replies.ts';
 import { costOf, decodeRequest, type Request, refusalOf } from './request.ts';
 import { Window } from './window.ts';
@@ -26,21 +24,18 @@ const texts: Readonly<Record<Errno, string>> = {
 
 export class Transmission {
   readonly #channel: Channel;
-  readonly #exported: Export;
-  readonly #session: Session;
+  readonly #at: Workplace;
   readonly #counters: NbdCounters;
   readonly #onFailure: OnFailure;
   readonly #window = new Window(limits.inFlight);
 
   constructor(
     channel: Channel,
-    exported: Export,
-    session: Session,
+    at: Workplace,
     observer: { readonly counters: NbdCounters; readonly onFailure: OnFailure },
   ) {
     this.#channel = channel;
-    this.#exported = exported;
-    this.#session = session;
+    this.#at = at;
     this.#counters = observer.counters;
     this.#onFailure = observer.onFailure;
   }
@@ -61,7 +56,7 @@ export class Transmission {
 
   /** Begins to serve a request when there is room for it: until then nothing more is read from the client. */
   async #accept(request: Request): Promise<void> {
-    const refusal = refusalOf(request, this.#exported, this.#session);
+    const refusal = refusalOf(request, this.#at.target, this.#at.session);
     const cost = refusal === errno.none ? costOf(request) : limits.request;
     await this.#window.take(cost);
     this.#counters.requests += 1;
@@ -94,11 +89,12 @@ export class Transmission {
   async #serve(request: Request, refusal: Errno, payload: Buffer | null): Promise<void> {
     const reply = refusal === errno.none ? await this.#perform(request, payload) : this.#error(request, refusal);
     await this.#channel.send(reply);
+    for (const part of reply) this.#at.buffers.give(part);
   }
 
   async #perform(request: Request, payload: Buffer | null): Promise<Message> {
     try {
-      const reply = await perform(request, payload, this.#exported.target, this.#session);
+      const reply = await perform(request, payload, this.#at);
       if (request.type === command.read) this.#counters.bytesRead += request.length;
       if (request.type === command.write) this.#counters.bytesWritten += request.length;
       return reply;
@@ -112,7 +108,7 @@ export class Transmission {
   /** A read has no simple error once replies are structured; elsewhere the structure brings the text along. */
   #error({ cookie }: Request, error: Errno, offset?: number): Message {
     this.#counters.errors += 1;
-    if (!this.#session.structured) return simpleReply(cookie, error);
+    if (!this.#at.session.structured) return simpleReply(cookie, error);
     return errorChunk(cookie, true, error, texts[error], offset);
   }
 }

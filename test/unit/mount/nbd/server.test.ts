@@ -16,12 +16,12 @@ class HeldTarget extends MemoryTarget {
   most = 0;
   #reading = 0;
 
-  override async read(offset: number, length: number): Promise<Buffer> {
+  override async read(offset: number, length: number, into: Buffer): Promise<Buffer> {
     this.#reading += length;
     this.most = Math.max(this.most, this.#reading);
     await new Promise<void>((resolve) => this.held.push(resolve));
     this.#reading -= length;
-    return super.read(offset, length);
+    return super.read(offset, length, into);
   }
 
   release(): void {
