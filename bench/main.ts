@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { compareBlockSizes } from './block-size.ts';
 import { type Comparison, compare } from './compare.ts';
 import { contestants, steps } from './contestants.ts';
+import { measureMounts } from './mount.ts';
 import { circumstances, describe, markdownTable, median, saveResults } from './report.ts';
 import { measureSparseDisk } from './sparse-disk.ts';
 import { judge, ratio } from './targets.ts';
@@ -10,6 +11,7 @@ import { judge, ratio } from './targets.ts';
 const usage = `usage: ./run bench [--size 4G] [--rounds 3]   beside dd, zstd, qemu-img, cp, restic and borg
        ./run bench blocksize [--size 4G]        every block size; writes docs/block-size.md
        ./run bench sparse16t                    a sparse disk of 16 TiB
+       ./run bench mount [--size 4G] [--rounds 3]   reading a point by mount and NBD, beside zstd, restic, borg and qemu-nbd
 Works in TMPDIR (/tmp), which needs three times the size; keeps the figures in bench/results/.`;
 
 function refuse(reason: string): never {
@@ -86,6 +88,9 @@ switch (positionals[0]) {
     break;
   case 'sparse16t':
     measureSparseDisk();
+    break;
+  case 'mount':
+    measureMounts(size, rounds);
     break;
   default:
     refuse(`unknown measurement: ${positionals[0]}`);

@@ -31,6 +31,7 @@ function environment(work: string): NodeJS.ProcessEnv {
     BORG_PASSPHRASE: 'bench',
     BORG_BASE_DIR: join(work, 'borg-home'),
     XDG_CACHE_HOME: join(work, 'cache'),
+    STRATA_RUNTIME_DIR: join(work, 'runtime'),
   };
 }
 

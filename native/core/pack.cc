@@ -109,4 +109,11 @@ void PackFolder::read(const PackId& id, uint64_t offset, std::span<uint8_t> out)
   read_exact(pack->fd.get(), out, offset, "PACK_READ", pack->path);
 }
 
+void PackFolder::will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept {
+  try {
+    posix_fadvise(open(id)->fd.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+  } catch (...) {
+  }
+}
+
 }  // namespace strata

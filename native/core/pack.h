@@ -43,6 +43,8 @@ class PackFolder {
   explicit PackFolder(std::string folder) : folder_(std::move(folder)) {}
   // `out.size()` bytes of the pack at `offset`. Throws PACK_MISSING, PACK_READ.
   void read(const PackId& id, uint64_t offset, std::span<uint8_t> out);
+  // Has the system begin to read a range that is to be read soon. A failure shows when it is.
+  void will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept;
   std::string path(const PackId& id) const;
 
  private:

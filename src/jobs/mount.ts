@@ -7,6 +7,7 @@ import { OpenPoints } from '../mount/open-points.ts';
 import { Records } from '../mount/records/records.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Job, runJob } from './job.ts';
+import { clearBefore } from './leftovers.ts';
 
 export type { MountResult } from '../mount/mount.ts';
 
@@ -28,8 +29,10 @@ export function mountJob(access: RepositoryAccess, request: MountRequest, job: J
   const order = { directory, driver: drivers[driver], allowOther, point: null, overlay: null };
   return runJob(job, (emit, signal) =>
     withRepository(access, async (repo) => {
+      const records = new Records();
+      await clearBefore(records, emit);
       const shown = new MountServer(repo, await OpenPoints.create(repo, cacheBytes), emit);
-      return serveMount(repo, new Records(), order, shown, emit, signal);
+      return serveMount(repo, records, order, shown, emit, signal);
     }),
   );
 }
