@@ -1,13 +1,17 @@
 /** Takes a drive apart: file systems, then the devices of the partitions, then that of the disk. */
 import { fail } from '../../errors.ts';
 import { type Here, thisProcess } from '../../repository/here.ts';
-import { busy, findHolders } from '../holders.ts';
+import { busy, findHolders, type Holder } from '../holders.ts';
 import { identityOf, isGone } from '../processes.ts';
 import { Journal } from '../records/journal.ts';
 import { fileSystemsOf, loopsOf, type MountRecord } from '../records/record.ts';
 import type { Records } from '../records/records.ts';
 import { undo } from '../undo.ts';
+import { until } from '../until.ts';
 import { isAttached } from './loop.ts';
+
+/** Milliseconds that programs such as udev's look at a new device. */
+const glance = 1000;
 
 export interface DetachOptions {
   /** Do not wait for programs that use it: the kernel lets go when they end. */
@@ -57,6 +61,10 @@ async function requireUnused(record: MountRecord): Promise<void> {
   const devices: string[] = [];
   for (const loop of loopsOf(record)) if (await isAttached(loop)) devices.push(loop.device);
   const folders = fileSystemsOf(record).filter(({ device }) => devices.includes(device));
-  const holders = await findHolders({ folders: folders.map(({ at }) => at), devices });
-  if (holders.length > 0) throw busy(`drive ${record.id}`, holders);
+  let holders: Holder[] = [];
+  const isFree = async () => {
+    holders = await findHolders({ folders: folders.map(({ at }) => at), devices });
+    return holders.length === 0;
+  };
+  if (!(await until(isFree, glance))) throw busy(`drive ${record.id}`, holders);
 }

@@ -11,7 +11,7 @@ const subject = { repository: '/repo', point: 'm/disk@latest', standsOn: null, o
 
 if (action === 'attach') {
   const request = { ...subject, image: first, partition: null, at, writable: false, server: null };
-  console.log(JSON.stringify(await attachDrive(records, request, signal)));
+  await attachDrive(records, request, signal);
 }
 if (action === 'detach') await detachDrive(records, first, { force: false });
 if (action === 'clear') {

@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { attachDrive } from '../../../../src/mount/attach/attach.ts';
+import { detachDrive } from '../../../../src/mount/attach/detach.ts';
 import { clearLeftovers } from '../../../../src/mount/janitor.ts';
 import { Records } from '../../../../src/mount/records/records.ts';
+import { quiet } from '../../scratch.ts';
+import { requestFor } from './drives.ts';
 import {
   announce,
   hasProgram,
@@ -42,21 +46,16 @@ const attaching = () => ['attach', join(folder, 'disk'), join(folder, 'mounted')
 interface Ending {
   readonly signal: NodeJS.Signals | null;
   readonly code: number | null;
-  readonly stdout: string;
 }
 
 /** Runs a child until its end. */
 async function runChild(words: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ending> {
   const running = spawn(process.execPath, [child, records.folder, ...words], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: 'ignore',
   });
-  let stdout = '';
-  running.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text;
-  });
-  const [code, signal] = await once(running, 'close');
-  return { signal, code, stdout };
+  const [code, signal] = await once(running, 'exit');
+  return { signal, code };
 }
 
 /** The failpoints that a child passes, as `NAME:PASSAGE`. */
@@ -69,8 +68,13 @@ async function stepsOf(words: readonly string[]): Promise<string[]> {
 }
 
 async function attachWhole(): Promise<string> {
-  const { stdout } = await runChild(attaching());
-  return JSON.parse(stdout).id;
+  const request = { ...requestFor(join(folder, 'disk')), at: join(folder, 'mounted') };
+  return (await attachDrive(records, request, quiet())).id;
+}
+
+/** Detaches whatever is attached. */
+async function detachAll(): Promise<void> {
+  for (const { id } of (await records.list()).records) await detachDrive(records, id, { force: false });
 }
 
 async function expectNothingButForeign(): Promise<void> {
@@ -90,7 +94,7 @@ describe.skipIf(skipped)('attaching', { timeout: 300_000 }, () => {
     expect(new Set(steps.map((step) => step.split(':')[0]))).toEqual(
       new Set(['records.write', 'records.place', 'drive.losetup', 'drive.mkdir', 'drive.mount']),
     );
-    await runChild(['detach', (await records.list()).records[0]?.id ?? '']);
+    await detachAll();
     for (const step of steps) {
       const { signal } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:kill` });
       expect([step, signal]).toEqual([step, 'SIGKILL']);
@@ -101,7 +105,7 @@ describe.skipIf(skipped)('attaching', { timeout: 300_000 }, () => {
 
   it('failing at any step undoes what it has done', async () => {
     const steps = await stepsOf(attaching());
-    await runChild(['detach', (await records.list()).records[0]?.id ?? '']);
+    await detachAll();
     for (const step of steps) {
       const { code } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:eio` });
       expect([step, code]).toEqual([step, 1]);
@@ -159,10 +163,8 @@ describe.skipIf(skipped)('detaching', { timeout: 300_000 }, () => {
       expect([step, signal, code]).toEqual([step, ...(fault === 'kill' ? ['SIGKILL', null] : [null, 1])]);
       await clearAll();
       // What was not begun, or failed, is a drive still.
-      for (const record of (await records.list()).records) {
-        expect(record.state).toBe('ready');
-        expect(await runChild(['detach', record.id])).toMatchObject({ code: 0 });
-      }
+      for (const { state } of (await records.list()).records) expect(state).toBe('ready');
+      await detachAll();
       await expectNothingButForeign();
     }
   });
