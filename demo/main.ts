@@ -1,9 +1,10 @@
 /**
  * `./run demo`: what a new user would do, on a real disk image: back it up, change files in it, back it up again,
- * verify, restore both points and compare bit for bit. Prints every command before it runs it.
+ * verify, restore both points and compare bit for bit; then look at the points without restoring them, as images of every
+ * format and as a drive. Prints every command before it runs it.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -21,6 +22,7 @@ const env = {
   ...process.env,
   STRATA_REPO: 'repository',
   STRATA_PASSWORD: 'correct horse battery staple',
+  STRATA_RUNTIME_DIR: join(work, 'runtime'),
   // mkfs and debugfs lie in sbin, which is not on everybody's PATH.
   PATH: [checkout, process.env.PATH, '/usr/sbin', '/sbin'].join(delimiter),
 };
@@ -63,6 +65,44 @@ function changeDisk(): void {
   run('debugfs -w -f changes disk.img');
 }
 
+/** Formats, and the names that qemu has for them. */
+const formats = { raw: 'raw', vhdx: 'vhdx', vhd: 'vpc', vmdk: 'vmdk', qcow2: 'qcow2' } as const;
+
+function mountPoints(): void {
+  tell('Every point is there as an image of every format, without being restored.');
+  mkdirSync(join(work, 'points'));
+  run('strata mount points');
+  try {
+    run('ls -l points/demo/disk.img/ points/demo/disk.img/latest/');
+    for (const [format, name] of Object.entries(formats)) {
+      run(`qemu-img compare -f raw -F ${name} disk.img points/demo/disk.img/latest/disk.${format}`);
+    }
+  } finally {
+    run('strata umount points');
+  }
+}
+
+function attachDrive(point: string): void {
+  tell('A point as a drive: its file system, as it was before the change.');
+  const lines = run(`strata attach ${point} --at drive --json`, 'kept').trimEnd().split('\n');
+  const { id } = JSON.parse(lines.at(-1) ?? '') as { readonly id: string };
+  try {
+    run('strata mounts');
+    run('cat drive/letter.txt');
+    run('diff -r --no-dereference drive/gcc files/gcc && echo the same files');
+  } finally {
+    run(`strata detach ${id}`);
+  }
+}
+
+/** Why nothing can be mounted here; empty when it can. */
+function whyNoMounts(): string {
+  if (process.getuid?.() !== 0) return 'attaching needs root';
+  return existsSync('/dev/fuse') && existsSync('/dev/loop-control')
+    ? ''
+    : 'this machine has no FUSE or no loop devices';
+}
+
 function demonstrate(): void {
   const started = performance.now();
   console.log(`# Everything happens in ${work}, which is removed at the end.`);
@@ -84,10 +124,17 @@ function demonstrate(): void {
   run('strata restore demo/disk.img@latest --to second.img');
   run('cmp second.img disk.img');
   run('e2fsck -fn second.img');
+  const why = whyNoMounts();
+  if (why === '') {
+    mountPoints();
+    attachDrive(first.id);
+  } else {
+    tell(`Mounts are left out: ${why}.`);
+  }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
     `\ndemo: a disk of 1 GiB: ${first.kind} point ${mebibytes(first.bytesStored)}, ${second.kind} point ` +
-      `${mebibytes(second.bytesStored)} stored; both verified and restored bit-exact, in ${seconds} s`,
+      `${mebibytes(second.bytesStored)} stored; both verified and restored bit-exact${why === '' ? ', mounted in five formats and attached' : ''}, in ${seconds} s`,
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fail } from '../errors.ts';
 import type { Warning } from '../repository/events.ts';
@@ -21,7 +22,7 @@ export async function startInBackground(
   const secret = await passphraseFor(access);
   const [, program = ''] = process.argv;
   const password = secret === null ? [] : ['--password-file', '/dev/stdin'];
-  const line = [program, ...words, '--json', '--repo', access.location, ...password];
+  const line = [program, ...words, '--json', '--repo', resolve(access.location), ...password];
   const env = { ...process.env };
   delete env.STRATA_PASSWORD;
   delete env.STRATA_PASSWORD_FILE;
