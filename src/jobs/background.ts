@@ -7,7 +7,9 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fail } from '../errors.ts';
+import { clientEnvironment } from '../mount/processes.ts';
 import type { Warning } from '../repository/events.ts';
+import { thisProcess } from '../repository/here.ts';
 import { passphraseFor, type RepositoryAccess } from './access.ts';
 import { type JobEvent, reportedFailure } from './job.ts';
 
@@ -23,7 +25,7 @@ export async function startInBackground(
   const [, program = ''] = process.argv;
   const password = secret === null ? [] : ['--password-file', '/dev/stdin'];
   const line = [program, ...words, '--json', '--repo', resolve(access.location), ...password];
-  const env = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, ...clientEnvironment(thisProcess()) };
   delete env.STRATA_PASSWORD;
   delete env.STRATA_PASSWORD_FILE;
   const child = spawn(process.execPath, line, { env, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'ignore'] });

@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail } from '../errors.ts';
+import { unmountFuse } from '../mount/fuse-mounts.ts';
 import { isGone } from '../mount/processes.ts';
 import type { MountRecord } from '../mount/records/record.ts';
 import { Records } from '../mount/records/records.ts';
@@ -24,20 +25,33 @@ export async function umountJob(path: string, force: boolean): Promise<UmountRes
   const drive = records.find(({ standsOn }) => standsOn === record.id);
   if (drive !== undefined)
     throw fail('IN_USE', { what: directory, holders: `drive ${drive.id} (strata detach ${drive.id})` });
-  await endMount(record, { force });
+  if (force) await abandon(record);
+  else await endMount(record, { force });
   return { directory };
 }
 
-/** Unmounts, and waits for the server to end. */
+/** Cuts off the server, which may hang, and all who read from it: they get an error. */
+async function abandon(record: MountRecord): Promise<void> {
+  for (const piece of record.pieces) {
+    if (piece.kind === 'fuse') await unmountFuse(piece, { force: true, record: record.id });
+  }
+  await serverEnded(record);
+}
+
+/** Unmounts, and waits for the server to end; with `force` at once, what is open goes on until it is closed. */
 export async function endMount(record: MountRecord, { force }: { readonly force: boolean }): Promise<void> {
   const directory = mountPoint(record);
   if (directory !== null) await unmount(directory, { force, record: record.id });
   // A lazy unmount ends when the last who uses it does: nobody waits for that.
+  if (!force) await serverEnded(record);
+}
+
+async function serverEnded(record: MountRecord): Promise<void> {
   const here = thisProcess();
   const { owner } = record;
-  if (!force && owner !== null && !(await until(() => isGone(owner, here), patience))) {
-    throw fail('NO_ANSWER', { what: `process ${owner.pid}, which served ${directory},`, seconds: patience / 1000 });
-  }
+  if (owner === null || (await until(() => isGone(owner, here), patience))) return;
+  const what = `process ${owner.pid}, which served ${mountPoint(record)},`;
+  throw fail('NO_ANSWER', { what, seconds: patience / 1000 });
 }
 
 /** Where a record says that a mount is; null for a drive. */

@@ -13,7 +13,7 @@ export function addUmount(program: Command): void {
     .summary('unmount what mount mounted')
     .description('Unmounts, and returns when the process that served it has ended. What uses it is named.')
     .argument('<dir>', 'where it is mounted')
-    .option('--force', 'unmount at once; what is open goes on until it is closed');
+    .option('--force', 'unmount at once, also when it hangs; those who read from it get an error');
   perform<UmountOptions, [string]>(command, async (session, options, directory) => {
     const { umountJob } = await import('../../jobs/umount.ts');
     const result = await umountJob(directory, options.force === true);
