@@ -57,7 +57,8 @@ export async function serveMount(
   const why = await driver.whyNot();
   if (why !== null) throw fail('DRIVER_UNUSABLE', { driver: driver.name, reason: why });
   const tree = await shown.tree();
-  const source = `strata:${repo.location}`;
+  // A comma ends an option of FUSE's, and what the kernel shows is compared with what is recorded.
+  const source = `strata:${repo.location.replaceAll(/[\\,]/g, '_')}`;
   const subject = { kind: 'mount', repository: repo.location, point, standsOn: null, overlay } as const;
   const journal = await Journal.begin(records, subject);
   try {
