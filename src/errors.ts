@@ -441,7 +441,7 @@ export const errorTable = {
     exit: 1,
     http: 409,
     errno: 'EEXIST',
-    hint: 'use --force to overwrite it, or --delta to write only what differs',
+    hint: 'use --force to overwrite it; of a raw target --delta writes only what differs',
   },
   TARGET_MISSING: {
     message: 'target {path} does not exist',
@@ -455,6 +455,24 @@ export const errorTable = {
     exit: 1,
     http: 400,
     hint: 'give a file name or a block device',
+  },
+  DEVICE_TAKES_RAW: {
+    message: 'target {path} is a block device, and a {format} image is a file',
+    exit: 2,
+    http: 400,
+    hint: 'give a file name, or restore to the device with --format raw',
+  },
+  FORMAT_UNSUITABLE: {
+    message: 'there is no {format} image of point {point}: {reason}',
+    exit: 2,
+    http: 409,
+    hint: 'choose another format; raw and qcow2 hold any disk',
+  },
+  VMDK_UNSUITABLE: {
+    message: 'cannot write a VMDK to {path}: {reason}',
+    exit: 2,
+    http: 400,
+    hint: '{instead}',
   },
   TARGET_TOO_SMALL: {
     message: 'target {path} has {available} bytes, the image needs {needed}',

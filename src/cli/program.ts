@@ -7,6 +7,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addDetach } from './commands/detach.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExport } from './commands/export.ts';
 import { addForget } from './commands/forget.ts';
 import { addInit } from './commands/init.ts';
 import { addKey } from './commands/key.ts';
@@ -50,7 +51,8 @@ export function buildProgram(): Command {
     .configureOutput({ outputError: () => {} }) // run.ts says it
     .exitOverride()
     .addHelpText('after', notes);
-  for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addVerify, addDiff, addForget]) add(program);
+  for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
+  for (const add of [addVerify, addDiff, addForget]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
   for (const add of [addKey, addDoctor, addCompletion, addServeDrive]) add(program);
   return program;

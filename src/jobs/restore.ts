@@ -1,10 +1,41 @@
-import { type RestoreRequest, type RestoreResult, restore } from '../restore/restore.ts';
+import { fail } from '../errors.ts';
+import { exportImage } from '../mount/export.ts';
+import type { FormatName } from '../mount/formats/formats.ts';
+import type { Restored } from '../repository/restored.ts';
+import { type RestoreRequest as RawRequest, restore } from '../restore/restore.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Job, runJob } from './job.ts';
 
-export type { RestoreRequest, RestoreResult } from '../restore/restore.ts';
+export type { FormatName } from '../mount/formats/formats.ts';
+export type { Restored as RestoreResult } from '../repository/restored.ts';
 
-/** Writes a point to a file or a device. */
-export function restoreJob(access: RepositoryAccess, request: RestoreRequest, job: Job): Promise<RestoreResult> {
-  return runJob(job, (emit, signal) => withRepository(access, (repo) => restore(repo, request, emit, signal)));
+export interface RestoreRequest extends RawRequest {
+  /** Default `raw`; the others are whole disks in files. */
+  readonly format?: FormatName | undefined;
+}
+
+/** Writes a point to a file, or raw to a device. */
+export function restoreJob(access: RepositoryAccess, request: RestoreRequest, job: Job): Promise<Restored> {
+  const { format = 'raw', ...rest } = request;
+  return runJob(job, async (emit, signal) => {
+    refuseUrl(request.to);
+    if (format !== 'raw') requireWhole(request, format);
+    return withRepository(access, (repo) =>
+      format === 'raw' ? restore(repo, rest, emit, signal) : exportImage(repo, { ...rest, format }, emit, signal),
+    );
+  });
+}
+
+/** `s3://bucket/x` is no folder named `s3:`. */
+function refuseUrl(target: string): void {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(target)?.[1];
+  if (scheme)
+    throw fail('NOT_SUPPORTED', { feature: `writing to ${scheme}://`, instead: 'write to a file and copy it' });
+}
+
+function requireWhole({ delta = false, partition = null }: RestoreRequest, format: FormatName): void {
+  const without = (option: string, reason: string) =>
+    fail('USAGE', { problem: `${option} does not go with --format ${format}: ${reason}` });
+  if (delta) throw without('--delta', 'only raw targets are compared');
+  if (partition !== null) throw without('--partition', 'it makes an image of a whole disk');
 }

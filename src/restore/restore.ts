@@ -3,28 +3,26 @@
  * it when it is whole; a device, and a target of which only what differs is written, are written in place.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { fail, fromNative, fromSystem } from '../errors.ts';
 import { native, type RestoreOptions } from '../native.ts';
 import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
-import { failpoint } from '../repository/failpoint.ts';
 import { readPartitionTable } from '../repository/layout/layout.ts';
+import { writeNewFile } from '../repository/new-file.ts';
 import type { Point } from '../repository/points.ts';
+import { type Readable, requireReadable } from '../repository/preflight.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Restored } from '../repository/restored.ts';
 import { selectPoint } from '../repository/select.ts';
+import { inspectTarget, openDevice, requireRoom, type Target } from '../repository/target.ts';
 import { watch } from '../repository/watch.ts';
-import { type Readable, requireReadable } from './preflight.ts';
-import { inspectTarget, openDevice, requireRoom, type Target } from './target.ts';
 
 export interface RestoreRequest {
   /** As for `selectPoint`. */
   readonly point: string;
   /** File or block device. */
   readonly to: string;
-  /** Default `raw`. */
-  readonly format?: string | undefined;
   /** Number of the partition to restore; default: the whole disk. */
   readonly partition?: number | null | undefined;
   /** Write only what differs from what stands in the target. */
@@ -33,17 +31,6 @@ export interface RestoreRequest {
   /** Default true: zero blocks become holes. */
   readonly sparse?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
-}
-
-export interface RestoreResult {
-  readonly point: string;
-  readonly to: string;
-  readonly dryRun: boolean;
-  /** Bytes of the disk, or of the partition. */
-  readonly size: number;
-  readonly bytesWritten: number;
-  readonly bytesSkipped: number;
-  readonly seconds: number;
 }
 
 interface Task {
@@ -75,18 +62,12 @@ export async function restore(
   request: RestoreRequest,
   emit: Emit,
   signal: AbortSignal,
-): Promise<RestoreResult> {
+): Promise<Restored> {
   const started = Date.now();
-  const { format = 'raw', partition = null, delta = false, force = false, sparse = true, dryRun = false } = request;
-  if (format !== 'raw') {
-    throw fail('NOT_SUPPORTED', {
-      feature: `restoring to ${format}`,
-      instead: 'use --format raw; qemu-img convert makes the rest',
-    });
-  }
+  const { partition = null, delta = false, force = false, sparse = true, dryRun = false } = request;
   emit({ event: 'stage', stage: 'check' });
   const point = await selectPoint(repo, request.point, emit);
-  const target = await inspectTarget(repo, { to: request.to, delta, force });
+  const target = await inspectTarget(repo, { to: request.to, format: 'raw', delta, force });
   const readable = await requireReadable(repo, point.manifest, delta, signal);
   const part =
     partition === null ? { offset: 0, length: point.size } : await findPartition(repo, point, readable, partition);
@@ -125,31 +106,11 @@ async function write(task: Task): Promise<Written> {
   return target.kind === 'new' ? writeBeside(task) : writeInPlace(task);
 }
 
-/** A new file: until it is whole the target's name is free, or names what was there before. */
-async function writeBeside(task: Task): Promise<Written> {
-  const { point, target } = task;
-  const part = `${target.path}.strata-${point.id.slice(0, 8)}.part`;
-  try {
-    // One that is there was left by a restore that was killed.
-    await rm(part, { force: true });
-    failpoint('restore.open');
-    const file = await open(part, 'wx+', target.mode ?? 0o600);
-    const written = await useAndClose(file, async () => {
-      await file.truncate(task.part.length);
-      const written = await run(task, file, 'fresh');
-      failpoint('restore.fsync');
-      await file.sync();
-      return written;
-    });
-    failpoint('restore.rename');
-    await rename(part, target.path);
-    await syncFolder(dirname(target.path));
-    return written;
-  } catch (error) {
-    // The restore has failed already; that is what must be told.
-    await rm(part, { force: true }).catch(() => undefined);
-    throw fromSystem(error, `cannot write ${target.path}`);
-  }
+function writeBeside(task: Task): Promise<Written> {
+  return writeNewFile(task.target, task.point.id, async (file) => {
+    await file.truncate(task.part.length);
+    return run(task, file, 'fresh');
+  });
 }
 
 async function writeInPlace(task: Task): Promise<Written> {
@@ -157,14 +118,16 @@ async function writeInPlace(task: Task): Promise<Written> {
   const isFile = target.kind === 'file';
   try {
     const handle = isFile ? await open(target.path, 'r+') : await openDevice(target.path, constants.O_RDWR);
-    return await useAndClose(handle, async () => {
+    try {
       if (isFile && (await handle.stat()).size < part.length) await handle.truncate(part.length);
       const written = await run(task, handle, delta ? 'delta' : 'overwrite');
       // What is too much goes last, when nothing can fail any more.
       if (isFile) await handle.truncate(part.length);
       await handle.sync();
       return written;
-    });
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     throw fromSystem(error, `cannot write ${target.path}`);
   }
@@ -194,18 +157,4 @@ async function run(task: Task, handle: FileHandle, mode: RestoreOptions['mode'])
   } catch (error) {
     throw fromNative(error, target.path);
   }
-}
-
-async function useAndClose<Result>(handle: FileHandle, use: () => Promise<Result>): Promise<Result> {
-  try {
-    return await use();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  failpoint('restore.fsync');
-  const handle = await open(folder, 'r');
-  await useAndClose(handle, () => handle.sync());
 }

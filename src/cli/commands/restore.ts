@@ -1,18 +1,12 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { describeRestored, formatOption, type ImageOptions, imageNotes } from '../images.ts';
 import { text, wholeNumber } from '../option-values.ts';
-import { fields } from '../table.ts';
-import { formatDuration, formatSize } from '../units.ts';
 
-interface RestoreOptions {
-  readonly to: string;
-  readonly format: string;
+interface RestoreOptions extends ImageOptions {
   readonly partition?: number;
   readonly delta?: true;
-  readonly force?: true;
-  readonly sparse: boolean;
-  readonly dryRun?: true;
 }
 
 export function addRestore(program: Command): void {
@@ -25,34 +19,26 @@ export function addRestore(program: Command): void {
     )
     .argument('<point>', 'the point')
     .requiredOption('--to <target>', 'file or block device to write', text)
-    .addOption(
-      new Option('--format <format>', 'of the file').choices(['raw', 'vhdx', 'vhd', 'vmdk', 'qcow2']).default('raw'),
-    )
-    .option('--partition <n>', 'only this partition', wholeNumber(1))
-    .option('--delta', 'write only blocks that differ from what stands there')
+    .addOption(formatOption().default('raw'))
+    .option('--partition <n>', 'only this partition, raw', wholeNumber(1))
+    .option('--delta', 'write only blocks that differ from what stands there, raw')
     .option('--force', 'overwrite what stands there')
     .option('--no-sparse', 'write zeros instead of leaving holes')
     .option('--dry-run', 'check everything, and write nothing')
     .addHelpText(
       'after',
       `
+${imageNotes}
+
 Examples:
   $ strata restore web1/sda@latest --to web1.img
-  $ strata restore 5f0c --to /dev/sdb --delta`,
+  $ strata restore 5f0c --to /dev/sdb --delta
+  $ strata restore 5f0c --to web1.vhdx --format vhdx --no-sparse`,
     );
   perform<RestoreOptions, [string]>(command, async (session, options, point) => {
     const { restoreJob } = await import('../../jobs/restore.ts');
     const result = await restoreJob(session.access(), { ...options, point }, session.job());
-    session.conclude(
-      result.dryRun
-        ? fields([['would write', `${result.point} of ${formatSize(result.size)} to ${result.to}`]])
-        : fields([
-            ['restored', `${result.point} to ${result.to}`],
-            ['written', `${formatSize(result.bytesWritten)} of ${formatSize(result.size)}`],
-            ['skipped', formatSize(result.bytesSkipped)],
-            ['took', formatDuration(result.seconds)],
-          ]),
-    );
+    session.conclude(describeRestored(result));
     return exitCodes.done;
   });
 }

@@ -5,20 +5,14 @@ import { type FileHandle, lstat, open, realpath, stat, statfs } from 'node:fs/pr
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, fromNative, fromSystem } from '../errors.ts';
 import { native } from '../native.ts';
-import {
-  deviceName,
-  devicesOn,
-  fileIdentity,
-  loopsOf,
-  mountsOn,
-  storageUnder,
-  swapsOn,
-} from '../repository/devices.ts';
-import type { Repository } from '../repository/repository.ts';
+import { deviceName, devicesOn, fileIdentity, loopsOf, mountsOn, storageUnder, swapsOn } from './devices.ts';
+import type { Repository } from './repository.ts';
 
 /** What the target is for, and what the user allowed. */
 export interface TargetRequest {
   readonly to: string;
+  /** Of the image that it is to be. */
+  readonly format: string;
   readonly delta: boolean;
   readonly force: boolean;
 }
@@ -34,7 +28,7 @@ export interface Target {
 
 /** Looks at a target, and refuses one that must not, or was not allowed to, be overwritten. */
 export async function inspectTarget(repo: Repository, request: TargetRequest): Promise<Target> {
-  const { delta, force } = request;
+  const { format, delta, force } = request;
   const given = resolve(request.to);
   const found = await statOf(given);
   const path = await realPathOf(given, found);
@@ -44,6 +38,7 @@ export async function inspectTarget(repo: Repository, request: TargetRequest): P
     return { path, kind: 'new', mode: null };
   }
   if (!found.isFile() && !found.isBlockDevice()) throw fail('TARGET_UNSUITABLE', { path });
+  if (found.isBlockDevice() && format !== 'raw') throw fail('DEVICE_TAKES_RAW', { path, format });
   // First what no option allows: nobody should be told to use --force in vain.
   if (found.isBlockDevice()) await requireUnused(path, deviceName(found.rdev));
   if (!delta && !force) throw fail('TARGET_EXISTS', { path });

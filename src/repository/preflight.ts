@@ -1,12 +1,12 @@
 /** Everything that a restore needs is looked for before anything is destroyed. */
 import { fail, fromNative } from '../errors.ts';
 import { type ChainStatistics, native, type VerifyOutcome } from '../native.ts';
-import { chainOf, type PointChain } from '../repository/chain.ts';
-import { concurrently } from '../repository/concurrently.ts';
-import type { Manifest } from '../repository/manifest.ts';
-import { isWholePack, packName } from '../repository/packs.ts';
-import type { Repository } from '../repository/repository.ts';
-import { watch } from '../repository/watch.ts';
+import { chainOf, type PointChain } from './chain.ts';
+import { concurrently } from './concurrently.ts';
+import type { Manifest } from './manifest.ts';
+import { isWholePack, packName } from './packs.ts';
+import type { Repository } from './repository.ts';
+import { watch } from './watch.ts';
 
 export interface Readable {
   readonly chain: PointChain;
