@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "failpoint.h"
 #include "io.h"
 
 namespace strata {
@@ -23,7 +24,12 @@ bool Export::run() {
     }
     const auto length = static_cast<size_t>(std::min(kPart - offset % kPart, run.end - offset));
     const std::span<uint8_t> bytes(part.data(), length);
-    content.read(stream, offset, bytes);
+    try {
+      content.read(stream, offset, bytes);
+    } catch (const Error& error) {
+      throw Error(error.code(), "image range " + std::to_string(offset) + "+" + std::to_string(length) + ": " + error.what(), 0, error.path());
+    }
+    if (const int broken = failpoint("native.restore.write")) throw Error("TARGET_WRITE", "cannot write the image at " + std::to_string(offset), broken);
     write_at(options_.fd, bytes, offset, "TARGET_WRITE", "");
     written_ += length;
     position_ = offset += length;
