@@ -4,6 +4,7 @@
  */
 import { readdir, readlink } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import type Fuse from 'fuse-native';
 import type { Handlers } from 'fuse-native';
 import { fail, reasonOf } from '../../../errors.ts';
@@ -13,8 +14,10 @@ import { until } from '../../until.ts';
 import { Operations } from './operations.ts';
 import { Refusal } from './refusal.ts';
 
-const device = '/dev/fuse';
+const fuseDevice = '/dev/fuse';
 const descriptors = '/proc/self/fd';
+/** Milliseconds between looks whether a mount has ended. */
+const endPeriod = 50;
 /** Milliseconds that a mount which is let go may take to end. */
 const patience = 5000;
 /** The package copies the path, and all options, into 1 KiB each and cuts off what is longer. Its own options are few. */
@@ -66,7 +69,10 @@ class FuseNativeSession implements Session {
     this.#fuse = fuse;
     this.#operations = operations;
     this.#place = place;
-    this.#device = topMount(place.path).then((mounted) => mounted?.device ?? null);
+    this.#device = topMount(place.path).then(
+      (mounted) => mounted?.device ?? null,
+      () => null,
+    );
     this.finished = this.#end();
   }
 
@@ -95,8 +101,9 @@ class FuseNativeSession implements Session {
   /** Cuts the connection, so that those who have files open get errors, and takes the mount away. */
   async #letGo(): Promise<void> {
     const { path, name } = this.#place;
-    const piece = { kind: 'fuse', at: path, source: name, device: await this.#device } as const;
-    await unmountFuse(piece, { force: true, record: noRecord });
+    const device = await this.#device;
+    if (device === null) return;
+    await unmountFuse({ kind: 'fuse', at: path, source: name, device }, { force: true, record: noRecord });
   }
 
   /** Waits until libfuse closes its connection, which it does when the mount has ended, and tells nobody. */
@@ -110,7 +117,7 @@ class FuseNativeSession implements Session {
       .finally(() => {
         abandoned = true;
       });
-    await until(async () => abandoned || (await isClosed()), Number.POSITIVE_INFINITY);
+    while (!abandoned && !(await isClosed())) await wait(endPeriod);
     this.#operations.images.end();
     // A handle of the package keeps the process alive until then.
     await new Promise<void>((resolve) => this.#fuse.unmount(() => resolve()));
@@ -193,5 +200,5 @@ async function connections(): Promise<string[]> {
 }
 
 async function isConnection(descriptor: string): Promise<boolean> {
-  return (await readlink(`${descriptors}/${descriptor}`).catch(() => null)) === device;
+  return (await readlink(`${descriptors}/${descriptor}`).catch(() => null)) === fuseDevice;
 }
