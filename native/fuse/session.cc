@@ -108,7 +108,8 @@ struct Operations {
   }
 
   static int getattr(const char* path, struct stat* out, fuse_file_info* info) {
-    if (info != nullptr && path == nullptr) {
+    // Who has a file open goes on with it, also when its point is not shown any more.
+    if (info != nullptr) {
       const OpenFile& file = file_of(info);
       const int result = attributes(*file.node, out, file.content.get());
       out->st_ino = file.inode;

@@ -12,7 +12,7 @@ import type { Repository } from '../repository/repository.ts';
 import { formats } from './formats/formats.ts';
 import type { OpenPoints } from './open-points.ts';
 import type { Shown } from './shown.ts';
-import { buildTree, type ImageFile, ImageNumbers } from './tree.ts';
+import { buildTree, differenceFile, type ImageFile, ImageNumbers } from './tree.ts';
 
 /** Milliseconds between looks for new points. */
 const refreshPeriod = 2000;
@@ -143,6 +143,8 @@ function nameOf(file: ImageFile): string {
   switch (file.kind) {
     case 'format':
       return formats[file.format].fileName;
+    case 'difference':
+      return differenceFile;
     case 'partition':
       return `partitions/${file.partition.number}.raw`;
     case 'partitions':

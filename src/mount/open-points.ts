@@ -7,14 +7,16 @@ import { fromNative, fromSystem } from '../errors.ts';
 import { type Content, native, type OpenPoint, type ReadStore, type ReadStoreCounters } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { contentReader } from '../repository/content.ts';
+import { diffPoints } from '../repository/diff.ts';
 import { readPartitionTable } from '../repository/layout/layout.ts';
 import type { Partition } from '../repository/layout/partition.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { formats } from './formats/formats.ts';
 import type { PointDisk } from './formats/segment.ts';
+import { differencingLayout } from './formats/vhdx-differencing.ts';
 import { openImage } from './image.ts';
-import { diskWithoutData, type ImageFile } from './tree.ts';
+import { diskWithoutData, type ImageFile, parentImage } from './tree.ts';
 
 /** Points kept open when nobody reads them; an open one costs a descriptor and room in the cache folder. */
 const keptOpen = 32;
@@ -71,7 +73,11 @@ export class OpenPoints {
       const { offset, length } = file.partition;
       return openImage(open, { size: length, segments: [{ kind: 'disk', offset, length }] });
     }
-    return openImage(open, formats[file.format].layout(await this.disk(file.point)));
+    const disk = await this.disk(file.point);
+    if (file.kind === 'format') return openImage(open, formats[file.format].layout(disk));
+    const { extents } = await diffPoints(this.#repo, file.point, file.parent);
+    const changed = Float64Array.from(extents.flat());
+    return openImage(open, differencingLayout(disk, changed, parentImage(file.parent)));
   }
 
   /** What formats know of a point. */

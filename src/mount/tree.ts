@@ -8,13 +8,19 @@ import type { Partition } from '../repository/layout/partition.ts';
 import type { Point } from '../repository/points.ts';
 import { type FormatName, formats } from './formats/formats.ts';
 import type { PointDisk } from './formats/segment.ts';
+import { type ParentImage, whyNoDifferencing } from './formats/vhdx-differencing.ts';
 
 /** What an image file of the tree is made from. */
 export type ImageFile =
   | { readonly point: Point; readonly kind: 'format'; readonly format: FormatName }
+  /** Only what changed since the parent: a differencing VHDX over the parent's. */
+  | { readonly point: Point; readonly kind: 'difference'; readonly parent: Point }
   | { readonly point: Point; readonly kind: 'partition'; readonly partition: Partition }
   /** The folder of partitions itself: its entries are made on demand. */
   | { readonly point: Point; readonly kind: 'partitions' };
+
+/** Name of a differencing image, as Hyper-V names them. */
+export const differenceFile = 'disk.avhdx';
 
 /** Numbers by which native asks for images; the same file keeps its number. */
 export class ImageNumbers {
@@ -47,6 +53,7 @@ export function buildTree(
 ): readonly TreeEntry[] {
   const entries: TreeEntry[] = [];
   const folders = new Set<string>();
+  const byId = new Map(points.map((point) => [point.id, point]));
   const folder = (path: string, seconds: number) => {
     if (folders.has(path)) return;
     folders.add(path);
@@ -61,7 +68,8 @@ export function buildTree(
       // The first of a disk is its newest.
       entries.push({ path: `${disk}/latest`, kind: 'link', seconds, text: pointFolder(point) });
     }
-    entries.push(...pointEntries(`${disk}/${pointFolder(point)}`, point, partitions.get(point.id), numbers));
+    const parent = point.parent === null ? undefined : byId.get(point.parent);
+    entries.push(...pointEntries(`${disk}/${pointFolder(point)}`, point, parent, partitions.get(point.id), numbers));
   }
   return entries;
 }
@@ -74,6 +82,7 @@ export function pointFolder({ id, time }: Pick<Point, 'id' | 'time'>): string {
 function pointEntries(
   path: string,
   point: Point,
+  parent: Point | undefined,
   partitions: readonly Partition[] | undefined,
   numbers: ImageNumbers,
 ): TreeEntry[] {
@@ -87,6 +96,10 @@ function pointEntries(
     // The size of the others shows once somebody asks for it.
     const size = format.compact ? {} : { size: format.layout(disk).size };
     entries.push({ path: `${path}/${format.fileName}`, kind: 'image', seconds, image, attributes, ...size });
+  }
+  if (parent !== undefined && whyNoDifferencing(disk, parentImage(parent)) === null) {
+    const image = numbers.of({ point, kind: 'difference', parent });
+    entries.push({ path: `${path}/${differenceFile}`, kind: 'image', seconds, image, attributes });
   }
   entries.push({ path: `${path}/point.json`, kind: 'text', seconds, text: describe(point), attributes });
   const pending = partitions === undefined ? numbers.of({ point, kind: 'partitions' }) : 0;
@@ -102,6 +115,12 @@ function pointEntries(
     });
   }
   return entries;
+}
+
+/** The image of the parent that a differencing one lies over, as it is found from the folder of the child. */
+export function parentImage(parent: Point): ParentImage {
+  const { id, size, sectorSize } = diskWithoutData(parent);
+  return { id, size, sectorSize, baseId: id, relativePath: `..\\${pointFolder(parent)}\\${formats.vhdx.fileName}` };
 }
 
 /** What formats know of a point before it is opened. */
@@ -122,6 +141,8 @@ function keyOf(file: ImageFile): string {
   switch (file.kind) {
     case 'format':
       return `${file.point.id} ${file.format}`;
+    case 'difference':
+      return `${file.point.id} difference`;
     case 'partition':
       return `${file.point.id} ${file.partition.number}`;
     case 'partitions':

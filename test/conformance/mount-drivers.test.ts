@@ -27,7 +27,7 @@ import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mib, run } from '../e2e/images.ts';
 import { type Json, openBench, parseLines } from '../e2e/strata.ts';
-import { noQemu, qemuCompare, warnOfMissing } from '../unit/mount/formats/tools.ts';
+import { noQemu, noVhdi, qemuCompare, vhdiCompare, warnOfMissing } from '../unit/mount/formats/tools.ts';
 import {
   damageOnePack,
   expectSameBytes,
@@ -46,7 +46,7 @@ import { Sessions } from './sessions.ts';
 
 const drivers = await findDrivers('mount-drivers.test.ts');
 const anyDriver = drivers.some(({ trouble }) => trouble === '');
-warnOfMissing('mount-drivers.test.ts', noQemu);
+warnOfMissing('mount-drivers.test.ts', noQemu, noVhdi);
 const isRoot = process.getuid?.() === 0;
 const patience = { timeout: 30_000 };
 
@@ -88,6 +88,8 @@ function known(machine: string, disk: string, which = -1): Known {
 }
 
 const formatFiles = ['disk.qcow2', 'disk.raw', 'disk.vhd', 'disk.vhdx', 'disk.vmdk'];
+/** Only of an incremental: what changed, over the VHDX of its parent. */
+const differenceFile = 'disk.avhdx';
 
 /** All paths that the mount must show. */
 function expectedPaths(): string[] {
@@ -98,6 +100,7 @@ function expectedPaths(): string[] {
     paths.add(join(point.machine, point.disk, 'latest'));
     for (const name of [...formatFiles, 'partitions', 'point.json']) paths.add(join(folder, name));
     for (const { number } of point.partitions) paths.add(join(folder, 'partitions', `${number}.raw`));
+    if (point.parent !== null) paths.add(join(folder, differenceFile));
   }
   return [...paths].sort();
 }
@@ -289,6 +292,15 @@ describe.each(drivers)('driver $driver', ({ driver, trouble }) => {
           await qemuCompare(format, mount.path(folderOf(point), `disk.${name}`), point.source);
         }
       }
+    });
+
+    test.skipIf(noVhdi)('an incremental as a differencing VHDX over its parent’s', async () => {
+      const [parent, child] = [known('web', 'sda', 0), known('web', 'sda')];
+      const chain = [mount.path(folderOf(child), differenceFile), mount.path(folderOf(parent), 'disk.vhdx')];
+      const head = (await readFile(chain[0] ?? '')).subarray(0, 4 * mib);
+      expect(head.includes(Buffer.from(`..\\${basename(folderOf(parent))}\\disk.vhdx`, 'utf16le'))).toBe(true);
+      await vhdiCompare(child.source, ...chain);
+      expect((await stat(chain[0] ?? '')).size).toBeLessThan((await stat(chain[1] ?? '')).size);
     });
 
     test('any bytes, for many processes at once', async () => {

@@ -77,8 +77,9 @@ export async function serveNbd(target: BlockTarget, options: NbdOptions, signal:
     report({ event: 'refused', reason });
   };
 
-  // Half open: a client that has said everything still gets its replies.
-  const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, accept);
+  // Half open: a client that has said everything still gets its replies. Kept alive: a machine that died is noticed.
+  const sockets = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+  const server = createServer(sockets, accept);
   server.maxConnections = maxConnections;
   const address = await listen(server, options.listen);
   server.on('drop', () => refuse(`there are ${maxConnections} connections already`));
