@@ -210,6 +210,8 @@ describe.skipIf(noNbdcopy)('nbdcopy', () => {
     await server.stop();
     expect(server.counters).toMatchObject({ errors: 0, connections: 0, inFlight: 0, bytesInFlight: 0 });
     expect(server.counters.accepted).toBeGreaterThanOrEqual(connections);
+    const reasons = server.events.flatMap((event) => (event.event === 'disconnected' ? [event.reason] : []));
+    expect(reasons).toEqual(Array(server.counters.accepted).fill(null));
   });
 
   it('writes everything, holes too', async () => {
