@@ -386,8 +386,8 @@ export interface Native {
   overlayWritten(overlay: Content): readonly (readonly [number, number])[];
   openStream(): Stream;
   contentSize(content: Content): number;
-  /** Up to 32 MiB, which must lie within the size. */
-  readAt(content: Content, range: { offset: number; length: number }, stream?: Stream): Promise<Buffer>;
+  /** Up to 32 MiB, which must lie within the size; into the beginning of `into` when that is given, which is returned. */
+  readAt(content: Content, range: { offset: number; length: number }, stream?: Stream, into?: Buffer): Promise<Buffer>;
   writeAt(content: Content, at: { offset: number }, bytes: Uint8Array): Promise<void>;
   zeroAt(content: Content, range: { offset: number; length: number }): Promise<void>;
   flush(content: Content): Promise<void>;

@@ -172,7 +172,9 @@ Napi::Value read_at_offset(const Info& info) {
   require_within(*content, offset, length);
   if (length > kMostRead) throw Error("NATIVE_ARGUMENT", "at most 32 MiB are read at once");
   const auto stream = stream_of(info[2]);
-  auto buffer = Napi::Buffer<uint8_t>::New(info.Env(), length);
+  // Into the caller's buffer, when it gives one: a new one costs its page faults and the collector's time.
+  auto buffer = info[3].IsUndefined() ? Napi::Buffer<uint8_t>::New(info.Env(), length) : info[3].As<Napi::Buffer<uint8_t>>();
+  if (bytes(buffer, "into").size() < length) throw Error("NATIVE_ARGUMENT", "the buffer to read into is too small");
   const auto kept = std::make_shared<Napi::Reference<Napi::Buffer<uint8_t>>>(Napi::Persistent(buffer));
   const std::span<uint8_t> out(buffer.Data(), length);
   return Access::start(

@@ -19,8 +19,8 @@ export class ContentTarget implements BlockTarget {
     this.#name = name;
   }
 
-  read(offset: number, length: number): Promise<Buffer> {
-    return this.#translated(native.readAt(this.#content, { offset, length }, this.#stream));
+  read(offset: number, length: number, into: Buffer): Promise<Buffer> {
+    return this.#translated(native.readAt(this.#content, { offset, length }, this.#stream, into));
   }
 
   async extents(offset: number, length: number, limit: number): Promise<readonly Run[]> {
