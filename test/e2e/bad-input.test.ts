@@ -259,10 +259,45 @@ const cases: Readonly<Record<string, Case>> = {
     code: 2,
     message: "required option '--to <target>' not specified",
   },
-  'a format that comes later': {
-    words: () => ['restore', point.id, '--to', at('x.vhdx'), '--format', 'vhdx'],
+  'a delta of an image': {
+    words: () => ['restore', point.id, '--to', at('x.vhdx'), '--format', 'vhdx', '--delta'],
+    code: 2,
+    message: '--delta does not go with --format vhdx: only raw targets are compared',
+  },
+  'a partition as an image': {
+    words: () => ['restore', point.id, '--to', at('x.vhdx'), '--format', 'vhdx', '--partition', '1'],
+    code: 2,
+    message: '--partition does not go with --format vhdx: it makes an image of a whole disk',
+  },
+  'an image that exists': {
+    words: () => ['export', point.id, '--to', at('other.img'), '--format', 'vmdk'],
     code: 1,
-    message: /vhdx.* not supported yet/,
+    message: `target ${at('other.img')} exists`,
+  },
+  'an image that is no file': {
+    words: () => ['export', point.id, '--to', at('folder'), '--format', 'qcow2', '--force'],
+    code: 1,
+    message: `target ${at('folder')} is neither a file nor a block device`,
+  },
+  'an image in the repository': {
+    words: () => ['export', point.id, '--to', join(repo, 'x.qcow2'), '--format', 'qcow2'],
+    code: 1,
+    message: `target ${join(repo, 'x.qcow2')} lies inside the repository`,
+  },
+  'an image of no format': {
+    words: () => ['export', point.id, '--to', at('x.img')],
+    code: 2,
+    message: "required option '--format <format>' not specified",
+  },
+  'an image in a bucket': {
+    words: () => ['export', point.id, '--to', 's3://bucket/key', '--format', 'qcow2'],
+    code: 1,
+    message: 'writing to s3:// is not supported yet',
+  },
+  'a name that a VMDK cannot say': {
+    words: () => ['export', point.id, '--to', at('"x".vmdk'), '--format', 'vmdk'],
+    code: 2,
+    message: /^cannot write a VMDK to .*: a descriptor cannot name an extent with a quote/,
   },
   'a partition that is not there': {
     words: () => ['restore', point.id, '--to', at('x.img'), '--partition', '1'],
