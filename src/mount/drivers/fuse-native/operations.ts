@@ -143,8 +143,8 @@ export class Operations {
     this.#bytes += length;
     if (content === null) return text.copy(into, 0, offset, offset + length);
     const range = { offset, length };
-    const bytes = await this.#guarded(file, range, () => native.readAt(content, range, stream));
-    return bytes.copy(into);
+    await this.#guarded(file, range, () => native.readAt(content, range, stream, into));
+    return length;
   }
 
   async write(number: number, bytes: Buffer, offset: number): Promise<number> {
