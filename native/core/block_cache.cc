@@ -2,45 +2,70 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <vector>
 
 namespace strata {
 
+namespace {
+// Why a block could not be loaded. Each thread that is told gets an Error of its own: the thread sanitizer does not see how libstdc++ counts those
+// that share an exception.
+struct Failure {
+  std::optional<Error> error;
+  std::exception_ptr other;
+
+  explicit operator bool() const { return error || other; }
+  [[noreturn]] void raise() const {
+    if (error) throw Error(*error);
+    std::rethrow_exception(other);
+  }
+};
+}  // namespace
+
 struct BlockCache::Slot {
-  uint64_t key = 0;
+  Key key;
   bool loading = true;
-  Block block;                 // when it is loaded
-  std::exception_ptr failure;  // when it could not be
+  Block block;      // when it is loaded
+  Failure failure;  // when it could not be
 };
 
 // Buffers that are not in use: taking one again costs no page faults. Outlives the cache as long as a reader holds a block.
 struct BlockCache::Spares {
-  static constexpr size_t kMost = 32;
+  // No more than the cache keeps: a block may be of 64 MiB.
+  explicit Spares(size_t capacity) : most(std::min<size_t>(capacity, 32)) { list.reserve(most); }
+
+  const size_t most;
   std::mutex mutex;
   std::vector<std::unique_ptr<Bytes>> list;
   std::atomic<uint64_t> in_use{0};
 
   std::unique_ptr<Bytes> take() {
+    std::unique_ptr<Bytes> out;
+    {
+      const std::lock_guard lock(mutex);
+      if (!list.empty()) {
+        out = std::move(list.back());
+        list.pop_back();
+      }
+    }
+    if (!out) out = std::make_unique<Bytes>();
     in_use++;
-    const std::lock_guard lock(mutex);
-    if (list.empty()) return std::make_unique<Bytes>();
-    auto out = std::move(list.back());
-    list.pop_back();
     return out;
   }
 
-  void give(Bytes* bytes) {
+  // Called when a pointer lets go, which must not throw.
+  void give(Bytes* bytes) noexcept {
     std::unique_ptr<Bytes> owned(bytes);
     in_use--;
     const std::lock_guard lock(mutex);
-    if (list.size() < kMost) list.push_back(std::move(owned));
+    if (list.size() < most) list.push_back(std::move(owned));
   }
 };
 
-BlockCache::BlockCache(size_t capacity) : capacity_(std::max<size_t>(capacity, 1)), spares_(std::make_shared<Spares>()) {}
+BlockCache::BlockCache(size_t capacity) : capacity_(std::max<size_t>(capacity, 1)), spares_(std::make_shared<Spares>(capacity_)) {}
 BlockCache::~BlockCache() = default;
 
-BlockCache::Block BlockCache::get(uint64_t key, const Load& load) {
+BlockCache::Block BlockCache::get(const Key& key, const Load& load) {
   std::shared_ptr<Slot> slot;
   {
     std::unique_lock lock(mutex_);
@@ -49,34 +74,45 @@ BlockCache::Block BlockCache::get(uint64_t key, const Load& load) {
       slot = *found->second;
       recent_.splice(recent_.begin(), recent_, found->second);
       loaded_.wait(lock, [&] { return !slot->loading; });
-      if (slot->failure) std::rethrow_exception(slot->failure);
+      if (slot->failure) slot->failure.raise();
       return slot->block;
     }
     misses_++;
     slot = std::make_shared<Slot>();
     slot->key = key;
     recent_.push_front(slot);
-    places_[key] = recent_.begin();
+    try {
+      places_.emplace(key, recent_.begin());
+    } catch (...) {
+      recent_.pop_front();  // or it would seem to be loading for ever
+      throw;
+    }
   }
   Block block;
-  std::exception_ptr failure;
+  Failure failure;
   try {
     std::unique_ptr<Bytes> bytes = spares_->take();
     // From here on the buffer goes back to the spares, whatever happens.
     const std::shared_ptr<Bytes> owned(bytes.release(), [spares = spares_](Bytes* it) { spares->give(it); });
     load(*owned);
     block = owned;
+  } catch (const Error& error) {
+    try {
+      failure.error = error;
+    } catch (...) {
+      failure.other = std::current_exception();
+    }
   } catch (...) {
-    failure = std::current_exception();
+    failure.other = std::current_exception();
   }
-  std::vector<std::shared_ptr<Slot>> dropped;  // freed after the lock; a reader that still waits for one holds it
+  Order dropped;  // freed after the lock; a reader that still waits for one holds it
   {
     const std::lock_guard lock(mutex_);
     slot->loading = false;
     slot->block = block;
-    slot->failure = failure;
+    slot->failure = std::move(failure);
     const auto found = places_.find(key);
-    if (failure) {
+    if (slot->failure) {
       recent_.erase(found->second);
       places_.erase(found);
     }
@@ -84,17 +120,17 @@ BlockCache::Block BlockCache::get(uint64_t key, const Load& load) {
     for (auto it = recent_.end(); recent_.size() > capacity_ && it != recent_.begin();) {
       --it;
       if ((*it)->loading) continue;
+      // Nothing here may fail: others wait to be told.
       places_.erase((*it)->key);
-      dropped.push_back(std::move(*it));
-      it = recent_.erase(it);
+      dropped.splice(dropped.begin(), recent_, it++);
     }
   }
   loaded_.notify_all();
-  if (failure) std::rethrow_exception(failure);
+  if (slot->failure) slot->failure.raise();
   return block;
 }
 
-bool BlockCache::holds(uint64_t key) const {
+bool BlockCache::holds(const Key& key) const {
   const std::lock_guard lock(mutex_);
   return places_.contains(key);
 }

@@ -14,6 +14,14 @@ namespace strata {
 class BlockCache {
  public:
   using Block = std::shared_ptr<const Bytes>;
+  // Where a block lies and what it must be: two maps may mean different blocks at one place, and one of them is wrong then.
+  struct Key {
+    uint64_t place, check;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& it) const { return static_cast<size_t>(it.place * 0x9e3779b97f4a7c15 ^ it.check); }
+  };
   // Fills the bytes of a block; what they held before is of no meaning.
   using Load = std::function<void(Bytes&)>;
 
@@ -26,9 +34,9 @@ class BlockCache {
   ~BlockCache();
 
   // The block of `key`, by `load` when it is not there. What `load` throws every waiting reader gets, and nothing is kept.
-  Block get(uint64_t key, const Load& load);
+  Block get(const Key& key, const Load& load);
 
-  bool holds(uint64_t key) const;
+  bool holds(const Key& key) const;
   Counters counters() const;
 
  private:
@@ -40,7 +48,7 @@ class BlockCache {
   std::condition_variable loaded_;
   const size_t capacity_;
   std::shared_ptr<Spares> spares_;
-  std::unordered_map<uint64_t, Order::iterator> places_;
+  std::unordered_map<Key, Order::iterator, KeyHash> places_;
   Order recent_;
   uint64_t hits_ = 0, misses_ = 0;
 };

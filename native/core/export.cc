@@ -15,9 +15,11 @@ bool Export::run() {
   Bytes part(kPart);
   Stream stream;
   uint64_t pushed = 0;
+  Content::Run run{0, false};
   for (uint64_t offset = 0; offset < size;) {
     if (control_.cancelled()) return false;
-    const Content::Run run = content.run_at(offset);
+    // Asked for once: to find the end of a long run costs more than to read a part of it.
+    if (offset == run.end) run = content.run_at(offset);
     if (!run.data && options_.sparse) {
       position_ = offset = run.end;
       continue;

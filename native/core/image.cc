@@ -2,24 +2,34 @@
 
 namespace strata {
 
+namespace {
+constexpr uint64_t kEntries = 2048;       // looked up at once, and as many ahead: every thread keeps room for them
+constexpr uint64_t kLookedAt = 64 << 10;  // entries that one run is looked for in
+}  // namespace
+
 void Point::read(uint64_t offset, std::span<uint8_t> out, uint64_t ahead) {
+  // Of the last block only what lies within the disk is the disk's.
+  const auto there = static_cast<size_t>(std::min<uint64_t>(out.size(), size_ - std::min(offset, size_)));
+  std::fill(out.begin() + static_cast<ptrdiff_t>(there), out.end(), 0);
   const uint32_t block = block_size();
-  const uint64_t end = offset + out.size(), first = offset / block;
-  const auto wanted = static_cast<size_t>((end - 1) / block - first + 1), more = static_cast<size_t>(ahead / block);
   thread_local std::vector<BlockEntry> entries;
-  entries.resize(wanted + more);
-  map_.read(first, entries);
-  // The others are opened meanwhile, by other threads.
-  for (size_t i = 1; i < entries.size(); i++)
-    if (entries[i].pack != 0) store_->announce(entries[i]);
-  for (size_t i = 0; i < wanted; i++) {
-    const uint64_t start = (first + i) * block;
-    const uint64_t from = std::max(start, offset), until = std::min(start + block, end);
-    uint8_t* const to = out.data() + (from - offset);
-    if (entries[i].pack == 0)
-      memset(to, 0, until - from);
-    else
-      memcpy(to, store_->open(entries[i])->data() + (from - start), until - from);
+  for (uint64_t at = offset, end = offset + there; at < end;) {
+    const uint64_t first = at / block, left = (end - 1) / block + 1 - first;
+    const uint64_t wanted = std::min(left, kEntries), more = wanted < left ? 0 : std::min(ahead / block, kEntries);
+    entries.resize(static_cast<size_t>(wanted + more));
+    map_.read(first, entries);
+    // The others are opened meanwhile, by other threads.
+    for (size_t i = 1; i < entries.size(); i++)
+      if (entries[i].pack != 0 && !store_->announce(entries[i])) break;
+    for (size_t i = 0; i < wanted; i++) {
+      const uint64_t start = (first + i) * block, until = std::min(start + block, end);
+      uint8_t* const to = out.data() + (at - offset);
+      if (entries[i].pack == 0)
+        memset(to, 0, until - at);
+      else
+        memcpy(to, store_->open(entries[i])->data() + (at - start), until - at);
+      at = until;
+    }
   }
 }
 
@@ -32,6 +42,9 @@ Image::Image(std::shared_ptr<Point> point, std::vector<Segment> segments, Bytes 
     expected = end_of(i);
     if (it.kind == Kind::literal && (it.from > literals_.size() || expected - it.start > literals_.size() - it.from))
       throw Error("NATIVE_ARGUMENT", "a segment of an image lies outside its literal bytes");
+    // Past the disk's end it is zeros, but offsets must not wrap.
+    if (it.kind == Kind::disk && (it.from > INT64_MAX || expected - it.start > INT64_MAX - it.from))
+      throw Error("NATIVE_ARGUMENT", "a segment of an image lies outside any disk");
   }
   if (expected != size_) throw Error("NATIVE_ARGUMENT", "the segments of an image do not make its size");
 }
@@ -75,7 +88,8 @@ Content::Run Image::run_at(uint64_t offset) {
   BlockEntry entry;
   point_->map().read(number, {&entry, 1});
   const bool data = entry.pack != 0;
-  const uint64_t next = point_->map().next(number, !data);
+  // Not further than is quick to find out: the run may go on as another.
+  const uint64_t next = point_->map().next(number, !data, kLookedAt);
   const uint64_t until = next >= point_->map().blocks() && !data ? UINT64_MAX : next * block;
   const uint64_t rest = until - at;
   return {rest > end - offset ? end : offset + rest, data};

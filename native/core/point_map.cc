@@ -61,10 +61,10 @@ void PointMap::read(uint64_t first, std::span<BlockEntry> out) const {
   read_exact(file_.get(), {reinterpret_cast<uint8_t*>(out.data()), there * sizeof(BlockEntry)}, first * sizeof(BlockEntry), "SPOOL_READ", path_);
 }
 
-uint64_t PointMap::next(uint64_t block, bool data) const {
+uint64_t PointMap::next(uint64_t block, bool data, uint64_t most) const {
   // Most runs are short, some are very long.
   std::vector<BlockEntry> entries(256);
-  while (block < blocks_) {
+  for (uint64_t looked = 0; block < blocks_ && looked < most;) {
     // A hole of the file is a long run of zero blocks: it need not be looked through.
     const off_t there = lseek(file_.get(), static_cast<off_t>(block * sizeof(BlockEntry)), SEEK_DATA);
     if (there < 0 && errno == ENXIO) return data ? blocks_ : block;
@@ -78,9 +78,10 @@ uint64_t PointMap::next(uint64_t block, bool data) const {
     for (size_t i = 0; i < count; i++)
       if ((entries[i].pack != 0) == data) return block + i;
     block += count;
+    looked += count;
     entries.resize(std::min(entries.size() * 2, kBatch));
   }
-  return blocks_;
+  return std::min(block, blocks_);
 }
 
 }  // namespace strata

@@ -26,8 +26,9 @@ class PointMap {
   // The entries of blocks from `first`; those past the end of the disk are zero.
   void read(uint64_t first, std::span<BlockEntry> out) const;
 
-  // The first block at or after `block` that holds data (or, with `data` false, none): at most blocks().
-  uint64_t next(uint64_t block, bool data) const;
+  // The first block at or after `block` that holds data (or, with `data` false, none): at most blocks(). After looking at about `most` entries
+  // it gives up and tells how far it came; holes are passed at once.
+  uint64_t next(uint64_t block, bool data, uint64_t most = UINT64_MAX) const;
 
  private:
   void write(const std::vector<BlockEntry>& entries, uint64_t first);

@@ -1,11 +1,13 @@
 #include "read_store.h"
 
+#include <algorithm>
+
 namespace strata {
 
 namespace {
-constexpr size_t kMostAnnounced = 64;
+constexpr size_t kMostAnnounced = 64, kMostIdle = 16;
 
-uint64_t key_of(const BlockEntry& entry) { return uint64_t{entry.pack} << 32 | entry.offset; }
+BlockCache::Key key_of(const BlockEntry& entry) { return {uint64_t{entry.pack} << 32 | entry.offset, entry.check}; }
 }  // namespace
 
 ReadStore::ReadStore(ReadStoreOptions options)
@@ -48,18 +50,24 @@ void ReadStore::load(const BlockEntry& entry, Bytes& out) {
   const BlockPlace place{0, table_.id(entry.pack), entry.offset, entry.length, entry.check};
   reader->fetch({&place, 1});
   reader->open(place, Check::fast, out);
+  // Each has buffers of a block's size: of large blocks, no more are kept than blocks are.
   const std::lock_guard lock(readers_mutex_);
-  readers_.push_back(std::move(reader));
+  if (readers_.size() < std::clamp<uint64_t>(options_.cache_bytes / options_.block_size, 1, kMostIdle)) readers_.push_back(std::move(reader));
 }
 
-void ReadStore::announce(const BlockEntry& entry) {
-  if (threads_.empty() || cache_.holds(key_of(entry))) return;
+bool ReadStore::announce(const BlockEntry& entry) {
+  if (threads_.empty()) return false;
+  if (cache_.holds(key_of(entry))) return true;
   {
     const std::lock_guard lock(ahead_mutex_);
-    if (ahead_.size() >= kMostAnnounced || !announced_.insert(key_of(entry)).second) return;
+    if (ahead_.size() >= kMostAnnounced) return false;
+    if (!announced_.insert(key_of(entry)).second) return true;
     ahead_.push_back(entry);
   }
   ahead_changed_.notify_one();
+  // Several threads that read a pack by turns hide from the system that it is read front to back.
+  folder_.will_need(table_.id(entry.pack), entry.offset, entry.length);
+  return true;
 }
 
 void ReadStore::work() {

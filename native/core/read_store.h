@@ -31,8 +31,9 @@ class ReadStore {
   // The raw bytes of a block that is not zero. Throws what BlockReader throws.
   BlockCache::Block open(const BlockEntry& entry);
 
-  // Has a block opened soon by another thread, unless it is there or too many wait already. What fails then fails again when it is read.
-  void announce(const BlockEntry& entry);
+  // Has a block opened soon by another thread, unless it is there. What fails then fails again when it is read. False: so many wait that there
+  // is no use in announcing more now.
+  bool announce(const BlockEntry& entry);
 
   BlockCache::Counters counters() const { return cache_.counters(); }
 
@@ -49,7 +50,7 @@ class ReadStore {
   std::mutex ahead_mutex_;
   std::condition_variable ahead_changed_;
   std::deque<BlockEntry> ahead_;
-  std::unordered_set<uint64_t> announced_;  // the keys in it
+  std::unordered_set<BlockCache::Key, BlockCache::KeyHash> announced_;  // the keys in it
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,10 +1,12 @@
 #include "images.h"
 
 #include <cerrno>
+#include <utility>
 
 namespace strata {
 
 void Images::provide(uint64_t number, std::shared_ptr<Content> content) {
+  std::vector<std::shared_ptr<Content>> dropped;  // closed after the lock, which may take long
   {
     const std::lock_guard lock(mutex_);
     sizes_[number] = content->size();
@@ -14,8 +16,8 @@ void Images::provide(uint64_t number, std::shared_ptr<Content> content) {
       recent_.push_front(number);
       it.place = recent_.begin();
     }
-    it.content = std::move(content);
-    trim();
+    dropped.push_back(std::exchange(it.content, std::move(content)));
+    trim(dropped);
   }
   changed_.notify_all();
 }
@@ -39,17 +41,23 @@ int Images::get(uint64_t number, std::shared_ptr<Content>& out) {
     out = it.content;
     return 0;
   }
-  const uint64_t refusals = slots_[number].refusals;
+  Slot& it = slots_[number];
+  const uint64_t refusals = it.refusals;
   waiting_++;
-  if (!slots_[number].asked) {
-    slots_[number].asked = true;
+  it.waiting++;
+  if (!it.asked) {
+    it.asked = true;
     lock.unlock();
-    ask_(number);
+    try {
+      ask_(number);
+    } catch (...) {
+      refuse(number, EIO);
+    }
     lock.lock();
   }
-  changed_.wait(lock, [&] { return ended_ || slots_[number].content || slots_[number].refusals != refusals; });
+  changed_.wait(lock, [&] { return ended_ || it.content || it.refusals != refusals; });
+  it.waiting--;
   waiting_--;
-  const Slot& it = slots_[number];
   if (ended_) return EIO;
   if (!it.content) return it.error;
   out = it.content;
@@ -66,6 +74,7 @@ int Images::size(uint64_t number, uint64_t& out) {
   }
   std::shared_ptr<Content> content;
   if (const int error = get(number, content); error != 0) return error;
+  if (!content) return EIO;  // it is none that has a size
   out = content->size();
   return 0;
 }
@@ -83,13 +92,13 @@ std::pair<size_t, size_t> Images::gauges() const {
   return {recent_.size(), waiting_};
 }
 
-// Lets those go that nobody holds, the longest unused first.
-void Images::trim() {
+// Lets those go that nobody holds or waits for, the longest unused first.
+void Images::trim(std::vector<std::shared_ptr<Content>>& dropped) {
   for (auto it = recent_.end(); recent_.size() > kKept && it != recent_.begin();) {
     --it;
     Slot& slot = slots_[*it];
-    if (slot.content.use_count() > 1 || slot.content->writable()) continue;
-    slot.content.reset();
+    if (slot.waiting > 0 || slot.content.use_count() > 1 || slot.content->writable()) continue;
+    dropped.push_back(std::move(slot.content));
     it = recent_.erase(it);
   }
 }

@@ -6,6 +6,7 @@
 #include <list>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "../core/content.h"
 
@@ -13,13 +14,13 @@ namespace strata {
 
 class Images {
  public:
-  // `ask` is called, on any thread, when image `number` is needed; `provide` or `refuse` must answer.
+  // `ask` is called, on any thread, when image `number` is needed; `provide` or `refuse` must answer. What it throws is a refusal with EIO.
   explicit Images(std::function<void(uint64_t number)> ask) : ask_(std::move(ask)) {}
 
   void provide(uint64_t number, std::shared_ptr<Content> content);
   void refuse(uint64_t number, int error);
 
-  // Waits for an image; the positive errno when there is none.
+  // Waits for an image; the positive errno when there is none. 0 without a content: it was refused with 0.
   int get(uint64_t number, std::shared_ptr<Content>& out);
 
   // The size of an image, which stays known when it is let go.
@@ -38,9 +39,10 @@ class Images {
     bool asked = false;
     uint64_t refusals = 0;
     int error = 0;
+    size_t waiting = 0;
     std::list<uint64_t>::iterator place;
   };
-  void trim();
+  void trim(std::vector<std::shared_ptr<Content>>& dropped);
 
   const std::function<void(uint64_t)> ask_;
   mutable std::mutex mutex_;
