@@ -76,7 +76,7 @@ interface Parts {
 /** Writes the part that is to be the descriptor. */
 type Describe = (extentName: string) => Promise<void>;
 
-/** There is at most one of the two: no descriptor that the extent of this name belongs to. */
+/** At most one of the two is there: what changes belongs to no descriptor but the new one. */
 async function make({ descriptor, extent }: VmdkTarget, parts: Parts, describe: Describe): Promise<void> {
   await describe(basename(extent.path));
   try {
