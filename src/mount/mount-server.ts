@@ -3,6 +3,7 @@
  * The process that serves a mount never touches it: a read of its own would wait for itself.
  */
 import { constants } from 'node:os';
+import { LRUCache } from 'lru-cache';
 import { errnoOf, isStrataError, reasonOf } from '../errors.ts';
 import type { Session, SessionEvent, TreeEntry } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
@@ -23,6 +24,8 @@ export class MountServer implements Shown {
   readonly #emit: Emit;
   readonly #numbers = new ImageNumbers();
   readonly #partitions = new Map<string, readonly Partition[]>();
+  /** Damage that was told of lately. */
+  readonly #told = new LRUCache<string, true>({ max: 1000 });
   #points: readonly Point[] = [];
   /** What the points and marks were when `#points` was listed. */
   #seen = '';
@@ -101,6 +104,11 @@ export class MountServer implements Shown {
     number: number,
     damage: { readonly code: string; readonly message: string; readonly offset?: number; readonly length?: number },
   ): void {
+    // The kernel asks again for each page of a block: one line for each block is enough.
+    const place = damage.offset === undefined ? '' : Math.floor(damage.offset / this.#repo.config.blockSize);
+    const key = `${number} ${damage.code} ${place}`;
+    if (this.#told.has(key)) return;
+    this.#told.set(key, true);
     const file = this.#numbers.file(number);
     this.#emit({
       event: 'damaged',
