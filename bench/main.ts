@@ -90,7 +90,7 @@ switch (positionals[0]) {
     measureSparseDisk();
     break;
   case 'mount':
-    measureMounts(size, rounds);
+    await measureMounts(size, rounds);
     break;
   default:
     refuse(`unknown measurement: ${positionals[0]}`);

@@ -87,9 +87,15 @@ export function bytesOf(path: string): number {
 /** Gives `action` a working folder that is gone afterwards. */
 export function withWorkFolder<Result>(action: (work: string) => Result): Result {
   const work = mkdtempSync(join(tmpdir(), 'strata-bench-'));
+  const clear = () => rmSync(work, { recursive: true, force: true });
+  let result: Result;
   try {
-    return action(work);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
+    result = action(work);
+  } catch (error) {
+    clear();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(clear) as Result;
+  clear();
+  return result;
 }

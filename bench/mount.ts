@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { makeDiskImage } from './disk-image.ts';
 import { measure, run, withWorkFolder } from './measure.ts';
+import { measureOpening, type Opening } from './opening.ts';
 import { circumstances, describe, markdownTable, median, saveResults } from './report.ts';
 
 type Reading = (typeof readings)[number];
@@ -85,8 +86,8 @@ const readers: readonly Reader[] = [
 const drop = 'sync; echo 3 >/proc/sys/vm/drop_caches';
 
 /** Measures `rounds` rounds on an image of `size` bytes. */
-export function measureMounts(size: number, rounds: number): void {
-  const measured = withWorkFolder((work) => {
+export async function measureMounts(size: number, rounds: number): Promise<void> {
+  const { measured, opening } = await withWorkFolder(async (work) => {
     prepare(work, size);
     const found: Measured[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -98,11 +99,11 @@ export function measureMounts(size: number, rounds: number): void {
         }
       }
     }
-    return found;
+    return { measured: found, opening: await measureOpening(work) };
   });
   const context = circumstances();
-  const verdicts = judge(measured);
-  saveResults('mount', context, { imageBytes: size, measured, verdicts });
+  const verdicts = judge(measured, opening);
+  saveResults('mount', context, { imageBytes: size, measured, opening, verdicts });
   console.log(`${describe(context)} Medians of ${rounds} rounds.\n\n${table(measured)}\n`);
   for (const { target, limit, value } of verdicts) {
     console.log(`${value >= limit ? 'reached' : 'MISSED '}  ${target}, at least ${limit}: ${value.toFixed(2)}`);
@@ -155,7 +156,7 @@ function times(measured: readonly Measured[], reading: Reading, reader: string, 
   return median(of(reader).map(({ value }, index) => (others[index]?.value ?? Number.NaN) / value));
 }
 
-function judge(measured: readonly Measured[]) {
+function judge(measured: readonly Measured[], opening: Opening) {
   const random = median(
     measured.filter((each) => each.reading === 'random' && each.reader === 'strata').map((each) => each.value),
   );
@@ -170,6 +171,17 @@ function judge(measured: readonly Measured[]) {
     },
     { target: 'dense: speed of VHDX over raw', limit: 0.95, value: times(measured, 'dense', 'strata, vhdx', 'strata') },
     { target: 'random 4 KiB, warm, queue depth 16: reads a second', limit: 60_000, value: random },
+    { target: 'mounts of a thousand points in a second', limit: 1, value: 1 / opening.mount },
+    {
+      target: 'points of 1 TiB with 30 links opened in a second',
+      limit: 1,
+      value: 1 / (opening.merge[30] ?? Number.NaN),
+    },
+    {
+      target: 'points of 1 TiB with 300 links opened in 3 seconds',
+      limit: 1,
+      value: 3 / (opening.merge[300] ?? Number.NaN),
+    },
   ];
 }
 
