@@ -31,6 +31,22 @@ Session& self() { return *static_cast<Session*>(fuse_get_context()->private_data
 OpenFile& file_of(const fuse_file_info* info) { return *reinterpret_cast<OpenFile*>(info->fh); }
 }  // namespace
 
+// libfuse is C: nothing may be thrown through it.
+template <auto Callback>
+struct Caught;
+template <typename Result, typename... Words, Result (*Callback)(Words...)>
+struct Caught<Callback> {
+  static Result call(Words... words) {
+    try {
+      return Callback(words...);
+    } catch (const std::bad_alloc&) {
+      return -ENOMEM;
+    } catch (...) {
+      return -EIO;
+    }
+  }
+};
+
 // The callbacks; they return 0 or more, or -errno.
 struct Operations {
   static void* init(fuse_conn_info* connection, fuse_config* config) {
@@ -304,21 +320,21 @@ struct Operations {
   static fuse_operations table() {
     fuse_operations out{};
     out.init = init;
-    out.getattr = getattr;
-    out.readlink = readlink;
-    out.opendir = opendir;
-    out.readdir = readdir;
-    out.releasedir = releasedir;
-    out.open = open;
-    out.release = release;
-    out.read = read;
-    out.write = write;
-    out.fsync = fsync;
-    out.fallocate = fallocate;
-    out.lseek = lseek;
-    out.statfs = statfs;
-    out.getxattr = getxattr;
-    out.listxattr = listxattr;
+    out.getattr = Caught<getattr>::call;
+    out.readlink = Caught<readlink>::call;
+    out.opendir = Caught<opendir>::call;
+    out.readdir = Caught<readdir>::call;
+    out.releasedir = Caught<releasedir>::call;
+    out.open = Caught<open>::call;
+    out.release = Caught<release>::call;
+    out.read = Caught<read>::call;
+    out.write = Caught<write>::call;
+    out.fsync = Caught<fsync>::call;
+    out.fallocate = Caught<fallocate>::call;
+    out.lseek = Caught<lseek>::call;
+    out.statfs = Caught<statfs>::call;
+    out.getxattr = Caught<getxattr>::call;
+    out.listxattr = Caught<listxattr>::call;
     return out;
   }
 };
