@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fail, fromSystem } from '../errors.ts';
 import { attachDrive, type Drive } from '../mount/attach/attach.ts';
 import { driveFile } from '../mount/drive-server.ts';
@@ -37,7 +37,8 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
     const { spec, partition, at, writable } = request;
     const records = new Records();
     await clearBefore(records, emit);
-    const overlay = writable ? await overlayOf(request.overlay) : null;
+    const throwaway = writable && request.overlay === null;
+    const overlay = throwaway ? await nameOverlay() : request.overlay && resolve(request.overlay);
     const words = ['serve-drive', spec, ...(overlay === null ? [] : ['--overlay', overlay])];
     const mounted = await startInBackground(access, words, (warning) => emit({ ...warning, event: 'warning' }));
     const mount = await records.read(mounted.record);
@@ -52,6 +53,7 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
           at,
           writable,
           overlay,
+          throwaway,
           standsOn: mounted.record,
           server: mount?.owner ?? null,
         },
@@ -65,23 +67,11 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
   });
 }
 
-const prefix = 'overlay-';
-
-/** Where writes go: an overlay that nobody named lies in the cache, under a name that says so. */
-async function overlayOf(named: string | null): Promise<string> {
-  if (named !== null) return resolve(named);
-  const folder = overlayFolder();
+/** Where the writes go that are thrown away. */
+async function nameOverlay(): Promise<string> {
+  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'overlays');
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw fromSystem(error, `cannot make the cache folder ${folder}`);
   });
-  return join(folder, `${prefix}${randomBytes(8).toString('hex')}`);
-}
-
-/** Whether an overlay goes with its drive. */
-export function isThrowaway(overlay: string): boolean {
-  return dirname(overlay) === overlayFolder() && basename(overlay).startsWith(prefix);
-}
-
-function overlayFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'overlays');
+  return join(folder, `overlay-${randomBytes(8).toString('hex')}`);
 }

@@ -30,7 +30,8 @@ export async function startInBackground(
   delete env.STRATA_PASSWORD_FILE;
   const child = spawn(process.execPath, line, { env, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
   child.stdin.on('error', () => undefined); // it ended before it read that, and says why
-  child.stdin.end(secret ?? '');
+  // One line break is taken off at the other end.
+  child.stdin.end(secret === null ? '' : `${secret}\n`);
   const ended = once(child, 'exit');
   for await (const text of createInterface({ input: child.stdout })) {
     const event = JSON.parse(text) as JobEvent;

@@ -9,7 +9,6 @@ import { Records } from '../mount/records/records.ts';
 import type { Emit } from '../repository/events.ts';
 import { readPoint } from '../repository/points.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
-import { isThrowaway } from './attach.ts';
 import { type Job, runJob } from './job.ts';
 import { endMount, mountPoint } from './umount.ts';
 
@@ -37,8 +36,8 @@ export function detachJob({ id, force, commitTo }: DetachRequest, job: Job): Pro
     const mount = drive.standsOn === null ? null : await records.read(drive.standsOn);
     const committed = commitTo === null ? null : await commit(commitTo, drive, mount, emit, signal);
     if (mount !== null) await endMount(mount, { force });
-    const { overlay } = drive;
-    if (overlay === null || !isThrowaway(overlay)) return { id, committed, overlay };
+    const { overlay, throwaway } = drive;
+    if (overlay === null || !throwaway) return { id, committed, overlay };
     await rm(overlay, { force: true });
     return { id, committed, overlay: null };
   });

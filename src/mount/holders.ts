@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fail, type StrataError } from '../errors.ts';
 import { concurrently } from '../repository/concurrently.ts';
-import { type Mount, parseMountinfo, readMounts, readSwaps } from '../repository/mounts.ts';
+import { isWithin, type Mount, parseMountinfo, readMounts, readSwaps } from '../repository/mounts.ts';
 import { commandOf, processIds, procText } from './processes.ts';
 
 export interface Holder {
@@ -99,10 +99,6 @@ async function heldByKernel({ folders, devices }: Held): Promise<Holder[]> {
     }
   }
   return what.map((text) => ({ pid: null, command: 'the kernel', what: text }));
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
 }
 
 async function linkOf(path: string): Promise<string | null> {

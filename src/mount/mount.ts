@@ -7,7 +7,7 @@ import { fail, fromSystem, reasonOf } from '../errors.ts';
 import type { Session } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import { thisProcess } from '../repository/here.ts';
-import { type Mount, readMounts } from '../repository/mounts.ts';
+import { isWithin, type Mount, readMounts } from '../repository/mounts.ts';
 import type { Repository } from '../repository/repository.ts';
 import { makeFolder } from './attach/folders.ts';
 import type { Driver } from './drivers/driver.ts';
@@ -144,8 +144,4 @@ async function checkDirectory(repo: Repository, path: string): Promise<string> {
     throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: 'it and the repository lie within each other' });
   }
   return directory;
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }

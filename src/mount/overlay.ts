@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail, fromNative, fromSystem } from '../errors.ts';
 import { type Content, native } from '../native.ts';
+import { syncPath } from '../repository/stores/local.ts';
 
 const grain = 4096;
 /** Bytes of the head. */
@@ -44,7 +45,7 @@ export async function createOverlay(path: string, subject: OverlaySubject): Prom
     } finally {
       await file.close();
     }
-    await syncFolder(dirname(resolve(path)));
+    await syncPath(dirname(resolve(path)));
   } catch (error) {
     // What cannot be made whole is not left in part; the failure is the one to tell.
     if (made) await rm(path, { force: true }).catch(() => undefined);
@@ -102,13 +103,4 @@ async function readHead(file: FileHandle, path: string): Promise<Head> {
 function placesOf(size: number): { bitsOffset: number; dataOffset: number } {
   const bits = Math.ceil(Math.ceil(size / grain) / 8);
   return { bitsOffset: headLength, dataOffset: Math.ceil((headLength + bits) / grain) * grain };
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

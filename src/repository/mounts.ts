@@ -32,10 +32,15 @@ export function parseMountinfo(text: string): Mount[] {
 
 /** The mount that a path lies in: of those whose folder holds it the deepest, and of equals the last made. */
 export function mountHolding(mounts: readonly Mount[], path: string): Mount | undefined {
-  const holding = mounts.filter(({ at }) => at === '/' || path === at || path.startsWith(`${at}/`));
+  const holding = mounts.filter(({ at }) => isWithin(path, at));
   return holding.reduceRight<Mount | undefined>((best, mount) => {
     return best === undefined || mount.at.length > best.at.length ? mount : best;
   }, undefined);
+}
+
+/** Whether a path is a folder or lies in it. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }
 
 /** Paths of devices and files that are swapped on. */

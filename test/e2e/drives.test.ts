@@ -146,6 +146,20 @@ describe.skipIf(trouble)('a drive', () => {
   });
 });
 
+test.skipIf(trouble)('what was to be thrown away is kept once somebody has named it', async () => {
+  const drive = await attach('--writable');
+  await writeFile(join(at, 'rescued'), 'safe');
+  await run('sync', ['-f', join(at, 'rescued')]);
+  const [{ pid }] = await mounts();
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(async () => (await mounts())[0]?.state).toBe('leftover');
+  await bench.document(['doctor', '--fix'], { env });
+  const again = await attach('--writable', '--overlay', drive.overlay);
+  expect(await readFile(join(at, 'rescued'), 'utf8')).toBe('safe');
+  expect(await detach(again.id)).toMatchObject({ overlay: drive.overlay });
+  expect((await stat(drive.overlay)).isFile()).toBe(true);
+});
+
 test.skipIf(trouble)('leftovers are cleared by doctor, too', async () => {
   const directory = bench.path('points');
   await mkdir(directory);

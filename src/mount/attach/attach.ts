@@ -63,9 +63,9 @@ export interface Drive {
  */
 export async function attachDrive(records: Records, request: AttachRequest, signal: AbortSignal): Promise<Drive> {
   if (process.getuid?.() !== 0) throw fail('ATTACH_NEEDS_ROOT', {});
-  const { writable, server, at, id, repository, point, standsOn, overlay } = request;
+  const { writable, server, at, id, repository, point, standsOn, overlay, throwaway } = request;
   const { image, hasDisk, parts } = await planDrive(request);
-  const journal = await Journal.begin(records, { id, kind: 'drive', repository, point, standsOn, overlay });
+  const journal = await Journal.begin(records, { id, kind: 'drive', repository, point, standsOn, overlay, throwaway });
   const go = () => {
     if (signal.aborted) throw fail('INTERRUPTED', { action: `attaching ${point}` });
   };

@@ -13,6 +13,7 @@ export interface Subject {
   readonly point: string | null;
   readonly standsOn: string | null;
   readonly overlay: string | null;
+  readonly throwaway?: boolean | undefined;
 }
 
 export class Journal {

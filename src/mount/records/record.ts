@@ -58,6 +58,8 @@ export const recordSchema = z.object({
   client: processSchema.nullable().default(null),
   /** The file that writes go to; it is kept, whatever is undone. */
   overlay: z.string().nullable(),
+  /** Whether that file goes when the drive is detached: nobody named it. */
+  throwaway: z.boolean().optional(),
   /** In the order in which they are made; undone in the reverse. */
   pieces: z.array(pieceSchema),
 });
