@@ -11,6 +11,7 @@ import { clearLeftovers } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
+import { trashedPacks } from '../repository/trash.ts';
 import { commitPoint } from './commit.ts';
 import { chainErrors, findParent, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
@@ -111,16 +112,21 @@ async function plan({ repo, order, source, warnings, warn, started }: Task): Pro
 async function attempt(task: Task, full: boolean): Promise<BackupResult> {
   const { repo, order, source, emit, signal, warn } = task;
   const runId = randomBytes(12).toString('hex');
-  const lease = await Lease.take(repo, runId, order, (error) =>
+  const { machine, disk } = order;
+  const lease = await Lease.take(repo, runId, { purpose: 'backup', machine, disk }, (error) =>
     warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` }),
   );
   let parent = noParent;
   try {
+    // What is in the trash may go at any time: nothing new may refer to it. Looked at once the lease stands, and before
+    // the packs are listed: else one that goes meanwhile would be neither in the trash nor gone.
+    const trash = await trashedPacks(repo);
     const packs = await listPacks(repo);
     await clearLeftovers(repo, packs, emit);
     if (!full) parent = await findParent(repo, order, packs, warn);
     if (source.kind === 'stream') parent = await provenParent(repo, parent, warn, signal);
-    return await run(task, lease, parent, packs);
+    const usable = new Map([...packs].filter(([id]) => !trash.has(id)));
+    return await run(task, lease, parent, usable);
   } catch (error) {
     const { manifest } = parent;
     if (manifest === null || source.kind === 'stream' || !isStrataError(error, ...chainErrors)) throw error;

@@ -1,10 +1,10 @@
 /** The end of a backup: the map gets its names, then the manifest makes the point exist. */
 import { hostname } from 'node:os';
 import type { BackupOutcome, WrittenColumn } from '../native.ts';
+import { commitManifest } from '../repository/commit.ts';
 import type { Warning } from '../repository/events.ts';
 import type { Lease } from '../repository/lease.ts';
-import { checkManifest, columnName, type Manifest, manifestName } from '../repository/manifest.ts';
-import { sealRecord } from '../repository/record.ts';
+import { columnName, type Manifest } from '../repository/manifest.ts';
 import type { Repository } from '../repository/repository.ts';
 import { software } from '../repository/software.ts';
 import type { Parent } from './parent.ts';
@@ -26,12 +26,7 @@ export async function commitPoint(repo: Repository, lease: Lease, finished: Fini
   const { loc, dig } = finished.outcome;
   await repo.store.adopt(columnName(lease.id, 'loc'), loc.path);
   await repo.store.adopt(columnName(lease.id, 'dig'), dig.path);
-  // Never store what a reader would refuse.
-  const manifest = checkManifest(lease.id, manifestOf(repo, lease.id, finished));
-  const name = manifestName(lease.id);
-  await lease.check();
-  await repo.store.put(name, sealRecord(repo.vault, name, manifest));
-  return manifest;
+  return commitManifest(repo, lease, manifestOf(repo, lease.id, finished));
 }
 
 function manifestOf(repo: Repository, id: string, finished: Finished): Manifest {

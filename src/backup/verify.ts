@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { fail, isStrataError } from '../errors.ts';
-import { chainOf, type KnownLinks, type PointChain } from '../repository/chain.ts';
+import { chainOf, KnownLinks, type PointChain } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';
 import { writeMark } from '../repository/marks.ts';
 import { type DamagedPoint, listPoints, type Point } from '../repository/points.ts';
@@ -66,7 +66,7 @@ export async function verify(
   emit({ event: 'stage', stage: 'check' });
   const { points, damaged } = await pointsOf(repo, request);
   const subjects: Subject[] = [];
-  const known: KnownLinks = new Map();
+  const known = new KnownLinks();
   for (const point of points) subjects.push(await subjectOf(repo, point, known));
   const inspection = newInspection(repo, emit, signal);
   emit({ event: 'started', action: 'verify', subject: all ? 'all points' : `${points.length} points` });

@@ -1,5 +1,7 @@
 /** How a job gets at its repository: where it is, and who is asked for the passphrase when one is needed. */
 import { fail } from '../errors.ts';
+import type { Emit, Warning } from '../repository/events.ts';
+import { whileReading } from '../repository/reading.ts';
 import { Repository } from '../repository/repository.ts';
 
 export interface RepositoryAccess {
@@ -23,6 +25,16 @@ export async function withRepository<Result>(
   } finally {
     await repo.close();
   }
+}
+
+/** Opens the repository for the time of `work`, under which collection frees nothing. */
+export function withReading<Result>(
+  access: RepositoryAccess,
+  emit: Emit,
+  work: (repo: Repository) => Promise<Result>,
+): Promise<Result> {
+  const warn = (warning: Warning) => emit({ event: 'warning', ...warning });
+  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)));
 }
 
 /** `s3://bucket/x` is no folder named `s3:`. */

@@ -11,7 +11,7 @@ import type { Emit } from '../repository/events.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
-import { type RepositoryAccess, withRepository } from './access.ts';
+import { type RepositoryAccess, withReading } from './access.ts';
 import { type Job, runJob } from './job.ts';
 
 export interface DriveRequest {
@@ -23,7 +23,7 @@ export interface DriveRequest {
 /** Serves a point until its mount is unmounted or the job is stopped. */
 export function driveJob(access: RepositoryAccess, { spec, overlay }: DriveRequest, job: Job): Promise<MountResult> {
   return runJob(job, (emit, signal) =>
-    withRepository(access, async (repo) => {
+    withReading(access, emit, async (repo) => {
       const { point, content } = await openDisk(repo, spec, overlay, emit);
       const shown = new DriveServer(point, content, overlay !== null, emit);
       const order = { directory: null, driver: fuse, allowOther: false, point: point.id, overlay };

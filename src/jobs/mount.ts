@@ -5,7 +5,7 @@ import { type MountResult, serveMount } from '../mount/mount.ts';
 import { MountServer } from '../mount/mount-server.ts';
 import { OpenPoints } from '../mount/open-points.ts';
 import { Records } from '../mount/records/records.ts';
-import { type RepositoryAccess, withRepository } from './access.ts';
+import { type RepositoryAccess, withReading } from './access.ts';
 import { type Job, runJob } from './job.ts';
 import { clearBefore } from './leftovers.ts';
 
@@ -28,7 +28,7 @@ export function mountJob(access: RepositoryAccess, request: MountRequest, job: J
   const { directory, driver, allowOther, cacheBytes } = request;
   const order = { directory, driver: drivers[driver], allowOther, point: null, overlay: null };
   return runJob(job, (emit, signal) =>
-    withRepository(access, async (repo) => {
+    withReading(access, emit, async (repo) => {
       const records = new Records();
       await clearBefore(records, emit);
       const shown = new MountServer(repo, await OpenPoints.create(repo, cacheBytes), emit);

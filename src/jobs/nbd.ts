@@ -9,7 +9,7 @@ import type { NbdEvent } from '../mount/nbd/events.ts';
 import { serveNbd } from '../mount/nbd/server.ts';
 import type { TlsFiles } from '../mount/nbd/tls.ts';
 import type { Emit } from '../repository/events.ts';
-import { type RepositoryAccess, withRepository } from './access.ts';
+import { type RepositoryAccess, withReading } from './access.ts';
 import { openDisk } from './drive.ts';
 import { type Job, runJob } from './job.ts';
 
@@ -43,7 +43,7 @@ export function nbdJob(access: RepositoryAccess, request: NbdRequest, job: Job):
   const kept = request.overlay === undefined ? null : resolve(request.overlay);
   const thrown = writable && kept === null ? join(tmpdir(), `strata-overlay-${randomBytes(8).toString('hex')}`) : null;
   return runJob(job, (emit, signal) =>
-    withRepository(access, async (repo) => {
+    withReading(access, emit, async (repo) => {
       try {
         const { point, content } = await openDisk(repo, spec, writable ? (kept ?? thrown) : null, emit);
         const target = new ContentTarget(content, `point ${point.id}`, !writable);

@@ -3,7 +3,7 @@ import { exportImage } from '../mount/export.ts';
 import type { FormatName } from '../mount/formats/formats.ts';
 import type { Restored } from '../repository/restored.ts';
 import { type RestoreRequest as RawRequest, restore } from '../restore/restore.ts';
-import { type RepositoryAccess, withRepository } from './access.ts';
+import { type RepositoryAccess, withReading } from './access.ts';
 import { type Job, runJob } from './job.ts';
 
 export type { FormatName } from '../mount/formats/formats.ts';
@@ -20,7 +20,7 @@ export function restoreJob(access: RepositoryAccess, request: RestoreRequest, jo
   return runJob(job, async (emit, signal) => {
     refuseUrl(request.to);
     if (format !== 'raw') requireWhole(request, format);
-    return withRepository(access, (repo) =>
+    return withReading(access, emit, (repo) =>
       format === 'raw' ? restore(repo, rest, emit, signal) : exportImage(repo, { ...rest, format }, emit, signal),
     );
   });

@@ -1,7 +1,8 @@
 /** The chain that a point stands on: its manifests and the maps that merge into its content. */
 import { fail, isStrataError } from '../errors.ts';
 import type { Chain, Layer } from '../native.ts';
-import { columnName, type Manifest, type MapColumn } from './manifest.ts';
+import { columnName, type Manifest, type MovedColumns } from './manifest.ts';
+import { readMarks } from './marks.ts';
 import { readManifest } from './points.ts';
 import type { Repository } from './repository.ts';
 
@@ -19,7 +20,16 @@ interface Link {
 }
 
 /** What was read of chains before, with the same columns, for who asks for many that share their points. */
-export type KnownLinks = Map<string, Link>;
+export class KnownLinks {
+  readonly links = new Map<string, Link>();
+  #moved: Promise<ReadonlyMap<string, MovedColumns>> | undefined;
+
+  /** The columns that lie elsewhere than their manifests say, by point. */
+  moved(repo: Repository): Promise<ReadonlyMap<string, MovedColumns>> {
+    this.#moved ??= readMoved(repo);
+    return this.#moved;
+  }
+}
 
 /**
  * The chain of a point, itself included; forgotten points count, since others stand on them. Throws CHAIN_BROKEN
@@ -29,14 +39,15 @@ export async function chainOf(
   repo: Repository,
   manifest: Manifest,
   columns: readonly Column[] = ['loc', 'dig'],
-  known: KnownLinks = new Map(),
+  known: KnownLinks = new KnownLinks(),
 ): Promise<PointChain> {
   const linkOf = async (id: string, read: () => Promise<Manifest>): Promise<Link> => {
-    const found = known.get(id);
+    const found = known.links.get(id);
     if (found !== undefined) return found;
     const manifest = await read();
-    const link = { manifest, layer: await layerOf(repo, manifest, columns) };
-    known.set(id, link);
+    const moved = (await known.moved(repo)).get(id);
+    const link = { manifest, layer: await layerOf(repo, manifest, moved, columns) };
+    known.links.set(id, link);
     return link;
   };
   const chain = [await linkOf(manifest.id, async () => manifest)];
@@ -52,25 +63,41 @@ export async function chainOf(
 }
 
 /** One point's own map, once its columns are known to be there. */
-async function layerOf(repo: Repository, manifest: Manifest, columns: readonly Column[]): Promise<Layer> {
+async function layerOf(
+  repo: Repository,
+  manifest: Manifest,
+  moved: MovedColumns | undefined,
+  columns: readonly Column[],
+): Promise<Layer> {
+  const placed = (column: Column) => ({
+    name: columnName(manifest.id, column),
+    ...manifest.map[column],
+    ...moved?.[column],
+  });
+  const places = { loc: placed('loc'), dig: placed('dig') };
   for (const column of columns) {
-    const name = columnName(manifest.id, column);
-    const expected = manifest.map[column].bytes;
+    const { name, bytes } = places[column];
     const found = await repo.store.stat(name);
     const path = repo.store.localPath(name);
     if (found === null) throw fail('MAP_MISSING', { path });
-    if (found.bytes !== expected) {
-      throw fail('MAP_DAMAGED', { path, reason: `it has ${found.bytes} bytes instead of ${expected}` });
+    if (found.bytes !== bytes) {
+      throw fail('MAP_DAMAGED', { path, reason: `it has ${found.bytes} bytes instead of ${bytes}` });
     }
   }
-  const reference = (column: Column, { indexOffset, indexLength, indexDigest }: MapColumn) => ({
-    path: repo.store.localPath(columnName(manifest.id, column)),
+  const reference = ({ name, indexOffset, indexLength, indexDigest }: (typeof places)[Column]) => ({
+    path: repo.store.localPath(name),
     indexOffset,
     indexLength,
     indexDigest,
   });
-  const { loc, dig } = manifest.map;
-  return { loc: reference('loc', loc), dig: reference('dig', dig), size: manifest.size };
+  return { loc: reference(places.loc), dig: reference(places.dig), size: manifest.size };
+}
+
+async function readMoved(repo: Repository): Promise<ReadonlyMap<string, MovedColumns>> {
+  const { marks } = await readMarks(repo, { kind: 'moved' });
+  const moved = new Map<string, MovedColumns>();
+  for (const [id, { moved: mark }] of marks) if (mark?.columns) moved.set(id, mark.columns);
+  return moved;
 }
 
 async function readParent(repo: Repository, point: Manifest, parent: string): Promise<Manifest> {

@@ -16,6 +16,7 @@ export type WarningCode =
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
   | 'MARK_NOT_WRITTEN'
+  | 'READING_UNPROTECTED'
   | 'CLEANUP'
   | 'REFRESH'
   | 'MOUNT_IN_USE'

@@ -1,7 +1,7 @@
 /**
- * A lease that this process holds on a disk while it backs it up.
+ * A lease that this process holds while it is at work.
  *
- * Two runs cannot hold one disk: each looks, creates its lease, and looks again. Of two that race at least one sees
+ * Two runs cannot hold one disk for the same purpose: each looks, creates its lease, and looks again. Of two that race at least one sees
  * the other; it withdraws, waits a random while and begins anew. Being renewed, a lease grows a new object, and the
  * last but one goes, so that a listing made meanwhile sees at least one.
  */
@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail, fromSystem, type StrataError } from '../errors.ts';
 import { type Here, thisProcess } from './here.ts';
-import { findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
+import { type Claim, findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
 import { sealRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
@@ -38,22 +38,22 @@ export class Lease {
   }
 
   /**
-   * Takes the lease of run `id` on a disk: LOCKED when a living run holds it. `onTrouble` hears of renewals that
+   * Takes the lease of run `id`: LOCKED when a living run holds what is claimed. `onTrouble` hears of renewals that
    * failed; the work may go on, for `check` decides in the end.
    */
   static async take(
     repo: Repository,
     id: string,
-    disk: { readonly machine: string; readonly disk: string },
+    claim: Claim,
     onTrouble: (error: unknown) => void,
     here: Here = thisProcess(),
   ): Promise<Lease> {
     for (let attempt = 1; ; attempt++) {
-      const holder = await lockedBy(repo, id, disk, here);
+      const holder = await lockedBy(repo, id, claim, here);
       if (holder !== null) throw holder;
-      const record = newRecord(id, disk, here);
+      const record = newRecord(id, claim, here);
       await repo.store.put(leaseName(id, 0), sealRecord(repo.vault, leaseName(id, 0), record));
-      const rival = await lockedBy(repo, id, disk, here).catch((error: unknown) =>
+      const rival = await lockedBy(repo, id, claim, here).catch((error: unknown) =>
         fromSystem(error, 'cannot take a lease'),
       );
       if (rival === null) return new Lease(repo, record, here, onTrouble);
@@ -96,11 +96,12 @@ export class Lease {
   }
 }
 
-function newRecord(id: string, disk: { machine: string; disk: string }, here: Here): LeaseRecord {
+function newRecord(id: string, claim: Claim, here: Here): LeaseRecord {
   return {
     id,
-    machine: disk.machine,
-    disk: disk.disk,
+    machine: '',
+    disk: '',
+    ...claim,
     host: here.host,
     machineId: here.machineId,
     bootId: here.bootId,
@@ -112,20 +113,26 @@ function newRecord(id: string, disk: { machine: string; disk: string }, here: He
   };
 }
 
-/** The error that tells who else holds the disk; null when nobody does. */
-async function lockedBy(
-  repo: Repository,
-  id: string,
-  key: { machine: string; disk: string },
-  here: Here,
-): Promise<StrataError | null> {
+/** The error that tells who else holds what is claimed; null when nobody does. */
+async function lockedBy(repo: Repository, id: string, claim: Claim, here: Here): Promise<StrataError | null> {
+  if (claim.purpose === 'reading') return null;
   for (const { id: other, record, dead } of await findLeases(repo, here)) {
     if (dead || other === id) continue;
     // What cannot be read may be anybody's.
-    if (record !== null && (record.machine !== key.machine || record.disk !== key.disk)) continue;
+    if (record !== null && !excludes(record, claim)) continue;
     const holder = record === null ? `the unreadable lease ${other}` : `process ${record.pid} on ${record.host}`;
     const since = record?.since ?? 'an unknown time';
-    return fail('LOCKED', { what: `disk ${key.machine}/${key.disk}`, holder, since });
+    return fail('LOCKED', { what: nameOf(claim), holder, since });
   }
   return null;
+}
+
+function excludes(record: LeaseRecord, claim: Claim): boolean {
+  if (record.purpose !== claim.purpose) return false;
+  return !('disk' in claim) || (record.machine === claim.machine && record.disk === claim.disk);
+}
+
+function nameOf(claim: Claim): string {
+  if ('disk' in claim) return `disk ${claim.machine}/${claim.disk}`;
+  return 'the collection of this repository';
 }

@@ -1,6 +1,9 @@
 /**
  * The leases in a repository: who is at work. A lease is the objects `leases/<run id>.<n>`, of which the highest
  * number holds. It is dead when its process is known to be gone, or when it was not renewed for ten minutes.
+ *
+ * Two of one purpose exclude each other, those on different disks aside; readers exclude nobody. What collection frees
+ * waits for all of them (docs/design.md, Collection).
  */
 import { z } from 'zod';
 import { isStrataError } from '../errors.ts';
@@ -12,8 +15,12 @@ import type { StoredObject } from './stores/store.ts';
 /** How long a lease holds without being renewed, in milliseconds. */
 export const leaseTerm = 600_000;
 
+const purposes = ['backup', 'synthesis', 'collection', 'reading'] as const;
+
 const leaseSchema = z.object({
   id: z.string(),
+  purpose: z.enum(purposes),
+  /** Empty unless it is about one disk. */
   machine: z.string(),
   disk: z.string(),
   host: z.string(),
@@ -27,6 +34,11 @@ const leaseSchema = z.object({
 });
 
 export type LeaseRecord = Readonly<z.infer<typeof leaseSchema>>;
+
+/** What a lease is taken for. */
+export type Claim =
+  | { readonly purpose: 'backup' | 'synthesis'; readonly machine: string; readonly disk: string }
+  | { readonly purpose: 'collection' | 'reading' };
 
 /** A lease as it is found; the record is null when it cannot be read. */
 export interface FoundLease {

@@ -23,7 +23,8 @@ export async function clearLeftovers(
   const leases = await findLeases(repo, here);
   for (const lease of leases.filter(({ dead }) => dead)) {
     const arrived = [...packs.values()].filter(({ id }) => runOfPack(id) === lease.id);
-    if ((await store.stat(manifestName(lease.id))) === null) {
+    const wrote = lease.record === null || lease.record.purpose === 'backup';
+    if (wrote && (await store.stat(manifestName(lease.id))) === null) {
       emit({
         event: 'resumed',
         run: lease.id,

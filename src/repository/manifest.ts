@@ -18,6 +18,12 @@ const column = z.object({
   indexDigest: digest,
 });
 
+/** Columns of a point's map that lie elsewhere than its manifest says, each with the name of its object. */
+export const movedColumns = z.object({
+  loc: column.extend({ name: z.string() }).optional(),
+  dig: column.extend({ name: z.string() }).optional(),
+});
+
 const manifestSchema = z
   .object({
     format: z.literal(1),
@@ -48,6 +54,10 @@ const manifestSchema = z
     tracker: z.string(),
     unreadable: z.array(z.tuple([bytes, z.int().positive()])),
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+    /** Of a synthetic full only: the point that it equals, how many points were merged, and how. */
+    synthesis: z
+      .object({ of: pointId, mergedPoints: z.int().positive(), mode: z.enum(['reference', 'copy']) })
+      .optional(),
     stats: z.object({
       bytesRead: bytes,
       bytesNew: bytes,
@@ -65,6 +75,8 @@ const manifestSchema = z
       wrong('kind and parent contradict each other');
     if ((manifest.parent === null) !== (manifest.chainLength === 1))
       wrong('parent and chainLength contradict each other');
+    if ((manifest.kind === 'synthetic') !== (manifest.synthesis !== undefined))
+      wrong('kind and synthesis contradict each other');
     if (manifest.parent === manifest.id) wrong('the point is its own parent');
     if (map.dataBlocks + map.zeroBlocks > Math.ceil(size / blockSize))
       wrong('the map names more blocks than the disk has');
@@ -78,13 +90,14 @@ const manifestSchema = z
 
 export type Manifest = Readonly<z.infer<typeof manifestSchema>>;
 export type MapColumn = Manifest['map']['loc'];
+export type MovedColumns = Readonly<z.infer<typeof movedColumns>>;
 
 /** Name of a point's manifest in the store. */
 export function manifestName(id: string): string {
   return `points/${id}`;
 }
 
-/** Name of one column of a point's map in the store. */
+/** Name of one column of a point's map in the store, as the run that made the point wrote it. */
 export function columnName(id: string, column: 'loc' | 'dig'): string {
   return `maps/${id}.${column}`;
 }

@@ -5,12 +5,18 @@
 import { z } from 'zod';
 import { type ErrorCode, isStrataError } from '../errors.ts';
 import { concurrently } from './concurrently.ts';
+import { type MovedColumns, movedColumns } from './manifest.ts';
 import { openRecord, sealRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
-export type MarkKind = 'forgotten' | 'protected' | 'verified';
+export type MarkKind = 'forgotten' | 'protected' | 'verified' | 'moved';
 
-const markSchema = z.object({ value: z.boolean(), time: z.iso.datetime() });
+const markSchema = z.object({
+  value: z.boolean(),
+  time: z.iso.datetime(),
+  /** Of `moved`: where columns of the point's map lie now. */
+  columns: movedColumns.optional(),
+});
 
 export type Mark = Readonly<z.infer<typeof markSchema>>;
 export type Marks = Readonly<Partial<Record<MarkKind, Mark>>>;
@@ -28,14 +34,16 @@ interface Place {
   readonly n: number;
 }
 
-/** The marks that hold, by point; of one point only, when it is given. */
+/** The marks that hold, by point; of one point or one kind only, when it is given. */
 export async function readMarks(
   repo: Repository,
-  point = '',
+  { point = '', kind }: { readonly point?: string; readonly kind?: MarkKind } = {},
 ): Promise<{ marks: Map<string, Marks>; damaged: DamagedMark[] }> {
   const marks = new Map<string, Marks>();
   const damaged: DamagedMark[] = [];
-  await concurrently(await newestPlaces(repo, `marks/${point}`), 16, async (place) => {
+  const found = await newestPlaces(repo, `marks/${point}`);
+  const wanted = found.filter((place) => kind === undefined || place.kind === kind);
+  await concurrently(wanted, 16, async (place) => {
     const mark = await readMark(repo, place, damaged);
     if (mark !== null) marks.set(place.point, { ...marks.get(place.point), [place.kind]: mark });
   });
@@ -43,16 +51,22 @@ export async function readMarks(
 }
 
 /** Sets or takes back a mark of a point. */
-export async function writeMark(repo: Repository, point: string, kind: MarkKind, value: boolean): Promise<void> {
+export async function writeMark(
+  repo: Repository,
+  point: string,
+  kind: MarkKind,
+  value: boolean,
+  columns?: MovedColumns,
+): Promise<void> {
   const before = await places(repo, `marks/${point}.${kind}.`);
   const n = 1 + Math.max(0, ...before.map((place) => place.n));
   const name = `marks/${point}.${kind}.${n}`;
-  const mark: Mark = { value, time: new Date().toISOString() };
+  const mark: Mark = { value, time: new Date().toISOString(), columns };
   try {
     await repo.store.put(name, sealRecord(repo.vault, name, mark));
   } catch (error) {
     // Another process was faster by an instant: what is said now counts after what it said.
-    if (isStrataError(error, 'OBJECT_EXISTS')) return writeMark(repo, point, kind, value);
+    if (isStrataError(error, 'OBJECT_EXISTS')) return writeMark(repo, point, kind, value, columns);
     throw error;
   }
   for (const place of before) await repo.store.remove(place.name);
@@ -71,13 +85,14 @@ async function newestPlaces(repo: Repository, prefix: string): Promise<Place[]> 
 async function places(repo: Repository, prefix: string): Promise<Place[]> {
   const found: Place[] = [];
   for await (const { name } of repo.store.list(prefix)) {
-    const [, point, kind, n] = /^marks\/([0-9a-f]{24})\.(forgotten|protected|verified)\.(\d{1,15})$/.exec(name) ?? [];
+    const [, point, kind, n] =
+      /^marks\/([0-9a-f]{24})\.(forgotten|protected|verified|moved)\.(\d{1,15})$/.exec(name) ?? [];
     if (point !== undefined) found.push({ name, point, kind: kind as MarkKind, n: Number(n) });
   }
   return found;
 }
 
-/** A mark that cannot be read counts for the careful side: protected, but neither forgotten nor verified. */
+/** A mark that cannot be read counts for the careful side: protected, but neither forgotten nor verified nor moved. */
 async function readMark(repo: Repository, place: Place, damaged: DamagedMark[]): Promise<Mark | null> {
   try {
     return markSchema.parse(openRecord(repo.vault, place.name, await repo.store.get(place.name)));

@@ -73,7 +73,7 @@ export async function listPoints(repo: Repository, filter: PointFilter = {}): Pr
 /** One point by its whole id, forgotten or not. */
 export async function readPoint(repo: Repository, id: string): Promise<Point> {
   const manifest = await readManifest(repo, id);
-  return pointOf(manifest, (await readMarks(repo, id)).marks.get(id));
+  return pointOf(manifest, (await readMarks(repo, { point: id })).marks.get(id));
 }
 
 /** The ids of all points, forgotten ones and damaged ones too. */

@@ -310,7 +310,7 @@ describe('a backup on a damaged repository', () => {
 describe('a backup among others', () => {
   it('is refused while the disk is being backed up', async () => {
     const { repo, backUp } = await bench();
-    const lease = await Lease.take(repo, idFrom('a1'), { machine: 'web1', disk: 'sda' }, () => undefined);
+    const lease = await Lease.take(repo, idFrom('a1'), { purpose: 'backup', machine: 'web1', disk: 'sda' }, () => undefined);
     await expect(backUp()).rejects.toMatchObject({ code: 'LOCKED', exitCode: 11 });
     expect(await backUp({ disk: 'sdb' })).toMatchObject({ kind: 'full' });
     await lease.release();
@@ -329,7 +329,7 @@ describe('a backup among others', () => {
     // As if the run had been killed just before its manifest: the lease is there, the point is not.
     await rm(repo.store.localPath(manifestName(point ?? '')));
     const dead = { ...thisProcess(), pid: 2 ** 30, startOf: () => '1' };
-    await Lease.take(repo, point ?? '', { machine: 'web1', disk: 'sda' }, () => undefined, dead);
+    await Lease.take(repo, point ?? '', { purpose: 'backup', machine: 'web1', disk: 'sda' }, () => undefined, dead);
     const next = await backUp();
     expect(next).toMatchObject({ kind: 'full', bytesNew: 0, blocks: { deduplicated: 4 } });
     expect(events.filter(({ event }) => event === 'resumed')).toMatchObject([

@@ -1,12 +1,19 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Here, thisProcess } from '../../../src/repository/here.ts';
 import { Lease } from '../../../src/repository/lease.ts';
-import { findLeases, isDead, type LeaseRecord, leaseName, leaseTerm } from '../../../src/repository/leases.ts';
+import {
+  type Claim,
+  findLeases,
+  isDead,
+  type LeaseRecord,
+  leaseName,
+  leaseTerm,
+} from '../../../src/repository/leases.ts';
 import type { Repository } from '../../../src/repository/repository.ts';
 import { scratchRepository } from '../scratch.ts';
 import { idFrom } from './manifests.ts';
 
-const disk = { machine: 'web1', disk: 'sda' };
+const disk = { purpose: 'backup', machine: 'web1', disk: 'sda' } as const;
 const minute = 60_000;
 
 /** A process of a machine that knows of itself only; its clock is set by hand. */
@@ -25,8 +32,8 @@ function somewhere(facts: Partial<Here> = {}): Here & { clock: number } {
   return here;
 }
 
-async function take(repo: Repository, digits: string, here: Here, key = disk): Promise<Lease> {
-  const lease = await Lease.take(repo, idFrom(digits), key, rethrow, here);
+async function take(repo: Repository, digits: string, here: Here, claim: Claim = disk): Promise<Lease> {
+  const lease = await Lease.take(repo, idFrom(digits), claim, rethrow, here);
   onTestFinished(() => lease.release());
   return lease;
 }

@@ -10,7 +10,7 @@ import type { Repository } from '../../../src/repository/repository.ts';
 import { scratchRepository } from '../scratch.ts';
 import { idFrom, putManifests, sampleManifest } from './manifests.ts';
 
-const disk = { machine: 'web1', disk: 'sda' };
+const disk = { purpose: 'backup', machine: 'web1', disk: 'sda' } as const;
 const dead: Here = { ...thisProcess(), pid: 2 ** 30, startOf: () => '1' };
 
 /** What a run that is killed leaves: a lease, a spool with half a pack, and packs that arrived. */

@@ -22,7 +22,7 @@ describe('marks', () => {
     expect(marks.get(a)).toMatchObject({ protected: { value: false }, verified: { value: true } });
     expect(marks.get(b)).toMatchObject({ protected: { value: true } });
     expect(await names(repo)).toEqual([`marks/${a}.protected.4`, `marks/${a}.verified.1`, `marks/${b}.protected.1`]);
-    expect([...(await readMarks(repo, b)).marks.keys()]).toEqual([b]);
+    expect([...(await readMarks(repo, { point: b })).marks.keys()]).toEqual([b]);
   });
 
   it('set by many at once are all written, and the last holds', async () => {
