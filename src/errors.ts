@@ -183,6 +183,18 @@ export const errorTable = {
     errno: 'EBUSY',
     hint: 'wait for it to end and start again',
   },
+  COLLECTION_UNSAFE: {
+    message: 'nothing is collected while it is not known what a point refers to: {reason}',
+    exit: 13,
+    http: 409,
+    hint: 'repair the repository (strata repair)',
+  },
+  POINT_GONE: {
+    message: 'restore point {point} cannot be brought back: {reason}',
+    exit: 1,
+    http: 410,
+    hint: 'a forgotten point can be brought back until a collection has freed what it needs',
+  },
   LEASE_LOST: {
     message: 'the lease {lease} of this run is gone: another run took it for dead',
     exit: 1,
@@ -221,6 +233,18 @@ export const errorTable = {
     http: 409,
     hint: 'verify another point of the disk first',
   },
+  RETENTION_UNSAFE: {
+    message: 'nothing is forgotten by rules while points cannot be read: {reason}',
+    exit: 13,
+    http: 409,
+    hint: 'run strata verify --all, forget what is lost by its id, and start again; nothing was written',
+  },
+  MARK_LOST: {
+    message: 'restore point {point} is not marked as asked: another process changed that at the same time',
+    exit: 1,
+    http: 409,
+    hint: 'start again; strata points shows what holds',
+  },
   PARTITION_NOT_FOUND: {
     message: 'restore point {point} has no partition {partition}; it has {known}',
     exit: 1,
@@ -248,6 +272,12 @@ export const errorTable = {
     http: 500,
     errno: 'EIO',
     hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  ROOT_MISMATCH: {
+    message: 'the maps of point {point} do not give the root that its manifest names: nothing was made of it',
+    exit: 13,
+    http: 409,
+    hint: 'run strata verify {point}; points before it may be whole',
   },
   CHAIN_BROKEN: {
     message: 'restore point {point} depends on {missing}, which {reason}',
@@ -520,6 +550,67 @@ export const errorTable = {
     http: 500,
     errno: 'EIO',
     hint: 'look at the system log (dmesg)',
+  },
+
+  JOB_NOT_FOUND: {
+    message: 'no job {job}',
+    exit: 1,
+    http: 404,
+    hint: 'strata job list shows the jobs',
+  },
+  JOB_EXISTS: {
+    message: 'there is a job {job} already',
+    exit: 1,
+    http: 409,
+    hint: 'use --replace, or choose another name; nothing was written',
+  },
+  JOB_UNREADABLE: {
+    message: '{path} is no job that this Strata can run: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'correct the file, or make the job anew with strata job add --replace',
+  },
+  JOB_INSTALLED: {
+    message: 'job {job} is installed: {path} would go on starting it',
+    exit: 1,
+    http: 409,
+    hint: 'take that away first: strata job uninstall {job}',
+  },
+  RUN_UNREADABLE: {
+    message: '{path} is no record of a run that this Strata can read',
+    exit: 1,
+    http: 500,
+    hint: 'if a newer Strata wrote it, use that; else remove it',
+  },
+  RUN_MISSED: {
+    message: 'job {job} was due at {due}, and nothing ran it then',
+    exit: 1,
+    http: 500,
+    hint: 'it is run once instead; strata runs shows it',
+  },
+  DAMAGE_FOUND: {
+    message: '{damaged} of {points} points are damaged',
+    exit: 13,
+    http: 500,
+    hint: 'strata verify --all names what is damaged',
+  },
+  CALENDAR_UNSUITABLE: {
+    message: 'systemd cannot keep the calendar "{calendar}": {reason}',
+    exit: 1,
+    http: 400,
+    hint: '{instead}',
+  },
+  LAUNCHER_UNSUITABLE: {
+    message: 'systemd cannot start {path}: {reason}',
+    exit: 1,
+    http: 409,
+    hint: 'install Strata at a path without quotes, backslashes and control characters',
+  },
+  UNIT_FOREIGN: {
+    message: '{path} was not written by strata job install',
+    exit: 1,
+    http: 409,
+    hint: 'move it away, or give the job another name; nothing was changed',
   },
 
   ADDRESS_IN_USE: {

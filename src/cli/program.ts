@@ -4,21 +4,26 @@ import description from '../../package.json' with { type: 'json' };
 import { addAttach } from './commands/attach.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addConsolidate } from './commands/consolidate.ts';
 import { addDetach } from './commands/detach.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addForget } from './commands/forget.ts';
+import { addGc } from './commands/gc.ts';
 import { addInit } from './commands/init.ts';
 import { addKey } from './commands/key.ts';
 import { addMount } from './commands/mount.ts';
 import { addMounts } from './commands/mounts.ts';
 import { addNbd } from './commands/nbd.ts';
 import { addPoints } from './commands/points.ts';
+import { addProtect, addUnprotect } from './commands/protect.ts';
 import { addRestore } from './commands/restore.ts';
 import { addServeDrive } from './commands/serve-drive.ts';
 import { addShow } from './commands/show.ts';
+import { addSynthesize } from './commands/synthesize.ts';
 import { addUmount } from './commands/umount.ts';
+import { addUndelete } from './commands/undelete.ts';
 import { addVerify } from './commands/verify.ts';
 import { text } from './option-values.ts';
 
@@ -52,7 +57,8 @@ export function buildProgram(): Command {
     .exitOverride()
     .addHelpText('after', notes);
   for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
-  for (const add of [addVerify, addDiff, addForget]) add(program);
+  for (const add of [addVerify, addDiff, addForget, addProtect, addUnprotect]) add(program);
+  for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
   for (const add of [addKey, addDoctor, addCompletion, addServeDrive]) add(program);
   return program;

@@ -12,7 +12,7 @@ export interface PointChain {
   readonly layers: Chain;
 }
 
-type Column = 'loc' | 'dig';
+export type Column = 'loc' | 'dig';
 
 interface Link {
   readonly manifest: Manifest;
@@ -62,8 +62,8 @@ export async function chainOf(
   return { manifests: chain.map((link) => link.manifest), layers: chain.map((link) => link.layer) };
 }
 
-/** One point's own map, once its columns are known to be there. */
-async function layerOf(
+/** One point's own map, once its columns are known to be there: else MAP_MISSING or MAP_DAMAGED. */
+export async function layerOf(
   repo: Repository,
   manifest: Manifest,
   moved: MovedColumns | undefined,
@@ -100,7 +100,8 @@ async function readMoved(repo: Repository): Promise<ReadonlyMap<string, MovedCol
   return moved;
 }
 
-async function readParent(repo: Repository, point: Manifest, parent: string): Promise<Manifest> {
+/** The manifest that a point stands on; CHAIN_BROKEN, in the name of `point`, when it is lost. */
+export async function readParent(repo: Repository, point: Manifest, parent: string): Promise<Manifest> {
   try {
     return await readManifest(repo, parent);
   } catch (error) {
@@ -112,7 +113,11 @@ async function readParent(repo: Repository, point: Manifest, parent: string): Pr
 
 function whyNotParent(parent: Manifest, point: Manifest, seen: readonly Link[]): string | null {
   if (seen.some(({ manifest }) => manifest.id === parent.id)) return 'depends on it in turn';
-  if (parent.blockSize !== point.blockSize)
-    return `has blocks of ${parent.blockSize} bytes instead of ${point.blockSize}`;
-  return null;
+  return whyNotBelow(parent, point);
+}
+
+/** Why the maps of two points cannot be merged; null when they can. */
+export function whyNotBelow(parent: Manifest, point: Manifest): string | null {
+  if (parent.blockSize === point.blockSize) return null;
+  return `has blocks of ${parent.blockSize} bytes instead of ${point.blockSize}`;
 }

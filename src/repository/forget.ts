@@ -4,7 +4,7 @@
  */
 import { fail } from '../errors.ts';
 import type { StrataEvent } from './events.ts';
-import { writeMark } from './marks.ts';
+import { readMarks, writeMark } from './marks.ts';
 import { listPoints, type Point } from './points.ts';
 import type { Repository } from './repository.ts';
 import { selectPoint } from './select.ts';
@@ -34,14 +34,23 @@ export async function forgetPoints(
   const { points } = await listPoints(repo, { includeForgotten: true });
   const kept = points.filter(({ id, forgotten }) => !forgotten && !chosen.has(id));
   for (const point of chosen.values()) requireForgettable(point, kept);
-  if (!dryRun) for (const id of chosen.keys()) await writeMark(repo, id, 'forgotten', true);
-  const needed = ancestorsOf(kept, points);
   const forgotten = [...chosen.keys()];
+  if (!dryRun) await markForgotten(repo, forgotten);
+  const needed = ancestorsOf(kept, points);
   return { dryRun, forgotten, neededByOthers: forgotten.filter((id) => needed.has(id)), bytesFreed: 0 };
 }
 
+/** Takes points from the lists; one that was protected at the same time comes back: POINT_PROTECTED. */
+export async function markForgotten(repo: Repository, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await writeMark(repo, id, 'forgotten', true);
+  const { marks } = await readMarks(repo, { kind: 'protected' });
+  const spared = ids.filter((id) => marks.get(id)?.protected?.value);
+  for (const id of spared) await writeMark(repo, id, 'forgotten', false);
+  if (spared[0] !== undefined) throw fail('POINT_PROTECTED', { point: spared[0] });
+}
+
 /** With a damaged manifest about, `@latest` may be another point than was meant: then only an id will do. */
-function refuseDoubt(event: StrataEvent): void {
+export function refuseDoubt(event: StrataEvent): void {
   if (event.event === 'warning') throw fail('POINT_IN_DOUBT', { reason: event.message });
 }
 
@@ -54,7 +63,7 @@ function requireForgettable(point: Point, kept: readonly Point[]): void {
 }
 
 /** Ids of all points that the given ones stand on. */
-function ancestorsOf(points: readonly Point[], all: readonly Point[]): Set<string> {
+export function ancestorsOf(points: readonly Point[], all: readonly Point[]): Set<string> {
   const parents = new Map(all.map(({ id, parent }) => [id, parent]));
   const ancestors = new Set<string>();
   for (const { parent } of points) {
