@@ -60,6 +60,13 @@ export interface PackRef {
   readonly bytes: number;
 }
 
+/** Where a frame begins that is known to be damaged. */
+export interface BadPlace {
+  /** 32 hex digits. */
+  readonly pack: string;
+  readonly offset: number;
+}
+
 export interface Run<Outcome, Progress> {
   progress(): Progress;
   cancel(): void;
@@ -86,6 +93,8 @@ export interface BackupOptions {
   readonly parent: Chain;
   /** Packs known to be absent (ids): blocks that the parent keeps in them are stored again. */
   readonly missingPacks: readonly string[];
+  /** Blocks that the parent keeps at one of these are stored again, too; `dedup` must have been opened with the same. */
+  readonly badPlaces: readonly BadPlace[];
   readonly dedup: DedupIndex | null;
   /** Folder for packs and columns being written. */
   readonly spool: string;
@@ -219,6 +228,11 @@ export interface ChainStatistics {
   readonly packs: readonly string[];
 }
 
+/** Which packs the chains marked so far refer to; opaque. */
+export interface Liveness {
+  readonly __liveness: never;
+}
+
 /** Cache and threads that all open points of a process share; opaque. */
 export interface ReadStore {
   readonly __readStore: never;
@@ -339,12 +353,13 @@ export interface Native {
   sealFrame(vault: Vault, type: number, context: string, raw: Uint8Array): Buffer;
   /** Throws FRAME_DAMAGED when anything does not fit. */
   openFrame(vault: Vault, type: number, context: string, frame: Uint8Array): Buffer;
-  /** Builds the index from the packs, with `cacheFile` (made anew when it does not fit). */
+  /** Builds the index from the packs, with `cacheFile` (made anew when it does not fit). Frames of `bad` are never found. */
   openDedupIndex(options: {
     vault: Vault;
     packs: readonly PackRef[];
     cacheFile: string;
     memoryLimit: number;
+    bad: readonly BadPlace[];
   }): Promise<DedupIndex>;
   startBackup(options: BackupOptions): BackupRun;
   startRestore(options: RestoreOptions): Run<RestoreOutcome, RestoreProgress>;
@@ -357,6 +372,27 @@ export interface Native {
     blockSize: number;
   }): Promise<readonly (readonly [number, number])[]>;
   statistics(options: { vault: Vault; chain: Chain; blockSize: number }): Promise<ChainStatistics>;
+  /** Knows of no references yet. Takes up to 1 KiB for each pack that is marked. */
+  openLiveness(options: { vault: Vault; packSize: number; blockSize: number }): Liveness;
+  /**
+   * Marks all that a chain, or the part of it that is given, shows; several may run at once. Returns the data blocks seen. Rejects with
+   * MAP_MISSING, MAP_DAMAGED; what was marked until then stays marked.
+   */
+  markLive(liveness: Liveness, chain: Chain): Promise<number>;
+  /** Bytes of each pack that something refers to, rather too many than too few, at most `bytes` of it; 0: nothing does. */
+  liveBytes(liveness: Liveness, packs: readonly PackRef[]): Float64Array;
+  /** All packs that something refers to, sorted. */
+  livePacks(liveness: Liveness): readonly string[];
+  /**
+   * For each of `dropped`, in order, the bytes of the frames that it shows, that no chain of `kept` shows, and that were not counted for
+   * an earlier one. Rejects with MAP_MISSING, MAP_DAMAGED.
+   */
+  freedBytes(options: {
+    vault: Vault;
+    blockSize: number;
+    kept: readonly Chain[];
+    dropped: readonly Chain[];
+  }): Promise<Float64Array>;
   /** Up to 16 MiB of a point's content; zeros past the end of the disk. */
   readContent(options: {
     vault: Vault;
@@ -401,6 +437,8 @@ export interface Native {
   }): Run<ExportProgress & { readonly cancelled: boolean }, ExportProgress>;
   /** Mounts; throws MOUNT_FAILED. */
   startSession(options: SessionOptions): Session;
+  /** Takes the lock of an open file (flock), which ends with the last descriptor of it; false while another has it. */
+  tryLock(fd: number): boolean;
   /** Size in bytes of an open block device (BLKGETSIZE64) or file. */
   sizeOf(fd: number): number;
   /** Ids of the packs that a `.loc` column refers to. */

@@ -50,6 +50,7 @@ Backup::Backup(BackupOptions options, OnPack on_pack)
       piece_blocks_(static_cast<uint32_t>(std::max<uint64_t>(1, kPieceBytes / options_.block_size))),
       claim_codec_(options_.vault),
       missing_(options_.missing_packs.begin(), options_.missing_packs.end()),
+      bad_(options_.bad_places.begin(), options_.bad_places.end()),
       commit_codec_(options_.vault) {}
 
 Backup::~Backup() = default;
@@ -58,7 +59,7 @@ BackupOutcome Backup::run() {
   source_.emplace(options_.source, options_.fd, options_.kind, options_.size, control_);
   blocks_ = options_.kind == SourceKind::stream ? UINT64_MAX : (options_.size + options_.block_size - 1) / options_.block_size;
   parent_.emplace(options_.parent, claim_codec_);
-  if (!missing_.empty()) parent_places_.emplace(options_.parent, claim_codec_);
+  if (!missing_.empty() || !bad_.empty()) parent_places_.emplace(options_.parent, claim_codec_);
   for (unsigned i = 0; i < threads_ * 2 + 2; i++) {
     pieces_.push_back(std::make_unique<Piece>());
     pieces_.back()->data.reset(static_cast<uint8_t*>(aligned_alloc(Source::kAlignment, uint64_t{piece_blocks_} * options_.block_size)));
@@ -214,10 +215,11 @@ void Backup::compare_with_parent(Piece& piece) {
   piece.blocks.resize(piece.count);
   for (Block& it : piece.blocks) it.parent.reset();
   parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest& digest, size_t) { piece.blocks[block - piece.first].parent = digest; });
-  // What lies in a lost pack counts as zero in the parent, so that whatever stands there now is stored again.
+  // What lies in a lost pack or a damaged frame counts as zero in the parent, so that whatever stands there now is stored again.
   if (parent_places_)
     parent_places_->take(piece.first, piece.count, [&](uint64_t block, const Location& place, size_t layer) {
-      if (missing_.contains(parent_places_->column(layer).packs()[place.pack])) piece.blocks[block - piece.first].parent = BlockDigest{};
+      const PackId& pack = parent_places_->column(layer).packs()[place.pack];
+      if (missing_.contains(pack) || bad_.contains({pack, place.offset})) piece.blocks[block - piece.first].parent = BlockDigest{};
     });
 }
 

@@ -26,6 +26,7 @@ struct BackupOptions {
   uint32_t block_size = 0;
   std::vector<Layer> parent;
   std::vector<PackId> missing_packs;
+  std::vector<BadPlace> bad_places;
   std::shared_ptr<DedupIndex> dedup;
   std::string spool;
   std::array<uint8_t, 12> run_id{};
@@ -105,7 +106,8 @@ class Backup {
   FrameCodec claim_codec_;
   std::optional<ChainWindow<BlockDigest>> parent_;
   std::optional<ChainWindow<Location>> parent_places_;
-  std::set<PackId> missing_;
+  const std::set<PackId> missing_;
+  const std::set<BadPlace> bad_;
   std::vector<std::unique_ptr<Piece>> pieces_;
   uint64_t blocks_ = 0, next_block_ = 0, claimed_ = 0, stream_size_ = 0;
   bool exhausted_ = false;

@@ -23,7 +23,7 @@ namespace {
 
 constexpr char kMagic[] = "STRDDUP1";
 constexpr size_t kEntry = 48, kFence = 64, kFreshLimit = 128 * 1024, kMergeBuffer = 512, kHead = 24;
-// The cache is written anew when the packs that it lacks hold more than this part of its entries.
+// The cache is written anew when the packs that it lacks hold more than this part of its entries, or when more than this part of them is dead.
 constexpr uint64_t kRewriteAt = 8;
 constexpr size_t kBitsPerEntry = 12, kProbes = 4, kLeastFilter = 1 << 16;
 
@@ -65,11 +65,18 @@ class DedupIndex::SortedFile {
     uint64_t read_ = 0;
   };
 
-  void fence() {
+  // Reads it through; each(entry) sees all entries on the way.
+  template <typename Each>
+  void fence(Each&& each) {
     fence_.reserve(count_ / kFence + 1);
     uint64_t at = 0;
-    for (Cursor it(*this); it.next();)
+    for (Cursor it(*this); it.next();) {
       if (at++ % kFence == 0) fence_.push_back(prefix_of(it.entry().digest));
+      each(it.entry());
+    }
+  }
+  void fence() {
+    fence([](const Entry&) {});
   }
 
   bool find(const Digest& digest, Entry& out) const {
@@ -100,19 +107,20 @@ class DedupIndex::SortedFile {
   std::vector<uint64_t> fence_;
 };
 
-DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory) : cache_(std::move(cache)) {
+DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad)
+    : cache_(std::move(cache)), bad_(bad.begin(), bad.end()) {
   static_assert(sizeof(Entry) == kEntry, "an entry takes 48 bytes");
   std::sort(packs.begin(), packs.end(), [](const PackFile& a, const PackFile& b) { return a.id < b.id; });
   FrameCodec codec(std::move(vault));
-  load_cache(packs);
-  const uint64_t cached = entries_;
+  const uint64_t dead = load_cache(packs), cached = entries_;
   load_packs(codec, packs);
-  if ((entries_ - cached) * kRewriteAt > cached) save_cache();
+  if ((entries_ - cached) * kRewriteAt > cached || dead * kRewriteAt > cached + dead) save_cache();
   const uint64_t wanted = std::max<uint64_t>((entries_ + (1 << 20)) * kBitsPerEntry, kLeastFilter);
   const uint64_t bits = std::min<uint64_t>(wanted, std::max<uint64_t>(memory * 8, kLeastFilter));
   filter_.assign(bits / 64, 0);
   for (const auto& file : *files_)
-    for (SortedFile::Cursor it(*file); it.next();) note(it.entry().digest);
+    for (SortedFile::Cursor it(*file); it.next();)
+      if (usable(it.entry())) note(it.entry().digest);
   for (const auto& [digest, place] : fresh_) note(digest);
 }
 
@@ -122,6 +130,12 @@ uint32_t DedupIndex::number_of(const PackId& id) {
   const auto [place, added] = numbers_.try_emplace(id, static_cast<uint32_t>(packs_.size()));
   if (added) packs_.push_back(id);
   return place->second;
+}
+
+// Whether a look-up may answer with it: its pack is there, and its frame not known to be damaged.
+bool DedupIndex::usable(const Entry& entry) const {
+  if (entry.pack >= packs_.size() || (entry.pack < gone_.size() && gone_[entry.pack])) return false;
+  return bad_.empty() || !bad_.contains({packs_[entry.pack], entry.offset});
 }
 
 namespace {
@@ -156,11 +170,13 @@ std::optional<FramePlace> DedupIndex::find(const Digest& digest) const {
   const auto files = files_;
   lock.unlock();
   Entry entry;
-  const auto holder = std::find_if(files->rbegin(), files->rend(), [&](const auto& file) { return file->find(digest, entry); });
-  if (holder == files->rend()) return {};
-  lock.lock();
-  if (entry.pack >= packs_.size()) return {};
-  return FramePlace{packs_[entry.pack], entry.offset, entry.length};
+  for (auto file = files->rbegin(); file != files->rend(); file++) {
+    if (!(*file)->find(digest, entry)) continue;
+    lock.lock();
+    if (usable(entry)) return FramePlace{packs_[entry.pack], entry.offset, entry.length};
+    lock.unlock();
+  }
+  return {};
 }
 
 // A name beside the cache that no other index uses, of this process or another. The file is removed at the end of the scope (unless it has
@@ -219,37 +235,43 @@ void DedupIndex::spill() {
 }
 
 // Cache file: magic, u32 packs, u32 CRC of the pack table, u64 entries, pack table (16 bytes each), sorted entries.
-// Taken when every pack it names is still there.
-void DedupIndex::load_cache(const std::vector<PackFile>& packs) {
+// Returns how many of its entries are of no use any more; the others count in `entries_`.
+uint64_t DedupIndex::load_cache(const std::vector<PackFile>& packs) {
   Fd owned(open(cache_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!owned) return;
+  if (!owned) return 0;
   const int fd = owned.get();
   uint8_t head[kHead];
   struct stat facts;
-  if (read_at(fd, head, sizeof head, 0) != sizeof head || memcmp(head, kMagic, 8) != 0 || fstat(fd, &facts) != 0) return;
+  if (read_at(fd, head, sizeof head, 0) != sizeof head || memcmp(head, kMagic, 8) != 0 || fstat(fd, &facts) != 0) return 0;
   uint32_t count, crc;
   uint64_t entries;
   memcpy(&count, head + 8, 4);
   memcpy(&crc, head + 12, 4);
   memcpy(&entries, head + 16, 8);
   const uint64_t start = kHead + uint64_t{count} * sizeof(PackId);
-  if (entries > static_cast<uint64_t>(facts.st_size) / kEntry || static_cast<uint64_t>(facts.st_size) != start + entries * kEntry) return;
+  if (entries > static_cast<uint64_t>(facts.st_size) / kEntry || static_cast<uint64_t>(facts.st_size) != start + entries * kEntry) return 0;
   std::vector<PackId> table(count);
   const std::span<uint8_t> raw(reinterpret_cast<uint8_t*>(table.data()), count * sizeof(PackId));
-  if (read_at(fd, raw.data(), raw.size(), kHead) != static_cast<ssize_t>(raw.size()) || crc32(raw) != crc) return;
+  if (read_at(fd, raw.data(), raw.size(), kHead) != static_cast<ssize_t>(raw.size()) || crc32(raw) != crc) return 0;
   for (const PackId& id : table) {
     const auto found = std::lower_bound(packs.begin(), packs.end(), id, [](const PackFile& it, const PackId& key) { return it.id < key; });
-    if (found == packs.end() || found->id != id) return;
+    gone_.push_back(found == packs.end() || found->id != id);
+    number_of(id);
   }
   auto main = std::make_shared<SortedFile>(std::move(owned), cache_, start, entries);
+  uint64_t dead = 0;
   try {
-    main->fence();
+    main->fence([&](const Entry& it) { dead += !usable(it); });
   } catch (const Error&) {
-    return;  // a damaged cache is no loss: it is made anew
+    // A damaged cache is no loss: it is made anew.
+    packs_.clear();
+    gone_.clear();
+    numbers_.clear();
+    return 0;
   }
-  for (const PackId& id : table) number_of(id);
   add_file(std::move(main));
-  entries_ = entries;
+  entries_ = entries - dead;
+  return dead;
 }
 
 void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& packs) {
@@ -257,6 +279,7 @@ void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& pack
     if (numbers_.contains(pack.id)) continue;
     try {
       for (const PackedFrame& it : read_pack_index(codec, pack.path, pack.id)) {
+        if (bad_.contains({pack.id, it.offset})) continue;
         fresh_[it.digest] = {number_of(pack.id), it.offset, it.length};
         entries_++;
         if (fresh_.size() >= kFreshLimit) spill();
@@ -268,7 +291,7 @@ void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& pack
   }
 }
 
-// Calls each(entry) for the entries of all files in order, those of equal digests one after the other.
+// Calls each(entry) for the usable entries of all files in order, those of equal digests one after the other.
 template <typename Each>
 void DedupIndex::merge(Each&& each) const {
   std::vector<SortedFile::Cursor> cursors;
@@ -280,37 +303,53 @@ void DedupIndex::merge(Each&& each) const {
   while (!heap.empty()) {
     const size_t i = heap.top();
     heap.pop();
-    each(cursors[i].entry());
+    if (usable(cursors[i].entry())) each(cursors[i].entry());
     if (cursors[i].next()) heap.push(i);
   }
 }
 
+// Writes all that is usable to one file, which then stands for all others.
 void DedupIndex::save_cache() {
   spill();
+  std::vector<PackId> table;
+  std::vector<uint32_t> renumbered(packs_.size());
+  for (uint32_t i = 0; i < packs_.size(); i++) {
+    renumbered[i] = static_cast<uint32_t>(table.size());
+    if (i >= gone_.size() || !gone_[i]) table.push_back(packs_[i]);
+  }
   const Temporary temporary(cache_);
   const std::string& path = temporary.path;
   Appender file(path, "native.index.write");
   Bytes head(kMagic, kMagic + 8);
-  const View table(reinterpret_cast<const uint8_t*>(packs_.data()), packs_.size() * sizeof(PackId));
-  put(head, static_cast<uint32_t>(packs_.size()));
-  put(head, crc32(table));
+  const View raw(reinterpret_cast<const uint8_t*>(table.data()), table.size() * sizeof(PackId));
+  put(head, static_cast<uint32_t>(table.size()));
+  put(head, crc32(raw));
   put(head, uint64_t{0});
-  put_bytes(head, table);
+  put_bytes(head, raw);
   file.append(head);
 
-  // The same digest in several packs is kept once.
   uint64_t count = 0;
   std::vector<Entry> out;
-  std::optional<Digest> last;
-  merge([&](const Entry& it) {
-    if (last == it.digest) return;
-    last = it.digest;
+  const auto keep = [&](Entry it) {
+    it.pack = renumbered[it.pack];
+    it.crc = it.computed();
     out.push_back(it);
     count++;
     if (out.size() < kMergeBuffer) return;
     write_entries(file, out);
     out.clear();
+  };
+  // The same digest in several packs is kept once: in the pack that was met last, for a collection removes older ones.
+  std::optional<Entry> last;
+  merge([&](const Entry& it) {
+    if (last && last->digest == it.digest) {
+      if (it.pack > last->pack) last = it;
+      return;
+    }
+    if (last) keep(*last);
+    last = it;
   });
+  if (last) keep(*last);
   write_entries(file, out);
   file.finish();
   memcpy(head.data() + kHead - 8, &count, sizeof count);
@@ -320,6 +359,10 @@ void DedupIndex::save_cache() {
   if (rename(path.c_str(), cache_.c_str()) != 0) throw Error("IO", "cannot rename " + path, errno, path);
   files_ = std::make_shared<Files>(Files{std::move(merged)});
   entries_ = count;
+  packs_.clear();
+  gone_.clear();
+  numbers_.clear();
+  for (const PackId& id : table) number_of(id);
 }
 
 }  // namespace strata

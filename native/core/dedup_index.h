@@ -6,8 +6,11 @@
 // fence a block (both bounded), and 128 Ki new frames of about 80 bytes.
 // The main file is a cache beside the repository: it names the packs it covers, each entry has a check sum, and it is made anew from the
 // indexes in the packs when anything does not fit. A damaged entry is passed over: the block is stored again, which is always right.
+// So are entries of packs that a collection has removed since; when they are many, the file is written anew without them. It keeps a digest
+// once: when that one's pack is gone, the digest is not known any more, although another pack may have it.
 #pragma once
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "pack.h"
@@ -19,6 +22,13 @@ struct FramePlace {
   uint32_t offset, length;
 };
 
+// Where a frame begins that is known to be damaged.
+struct BadPlace {
+  PackId pack;
+  uint32_t offset;
+  auto operator<=>(const BadPlace&) const = default;
+};
+
 struct PackFile {
   PackId id;
   std::string path;
@@ -27,8 +37,9 @@ struct PackFile {
 
 class DedupIndex {
  public:
-  // `memory` in bytes bounds the filter; the table of new frames and its files are bounded by constants. `cache` is a path.
-  DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory);
+  // `memory` in bytes bounds the filter; the table of new frames and its files are bounded by constants. `cache` is a path. What lies at a
+  // place of `bad` is never found.
+  DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad);
   ~DedupIndex();
 
   std::optional<FramePlace> find(const Digest& digest) const;
@@ -41,7 +52,7 @@ class DedupIndex {
   struct Entry;
   class SortedFile;
   struct Temporary;
-  void load_cache(const std::vector<PackFile>& packs);
+  uint64_t load_cache(const std::vector<PackFile>& packs);
   void load_packs(FrameCodec& codec, const std::vector<PackFile>& packs);
   void save_cache();
   template <typename Each>
@@ -49,11 +60,15 @@ class DedupIndex {
   void spill();
   void add_file(std::shared_ptr<const SortedFile> file);
   uint32_t number_of(const PackId& id);
+  bool usable(const Entry& entry) const;
   void note(const Digest& digest);
   bool maybe(const Digest& digest) const;
 
   std::string cache_;
+  const std::set<BadPlace> bad_;
   std::vector<PackId> packs_;
+  // Of the first ones, which the cache names: whether the pack is there no more.
+  std::vector<bool> gone_;
   std::map<PackId, uint32_t> numbers_;
   std::vector<PackId> skipped_;
   // Replaced, never changed, so that a look-up reads the files of the moment without holding the lock.

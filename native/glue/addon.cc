@@ -1,6 +1,7 @@
 // The addon's functions, as typed in src/native.ts. No work is done here: options in, results out.
 #include <linux/fs.h>
 #include <openssl/crypto.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <zstd.h>
@@ -52,15 +53,15 @@ Napi::Value open_frame(const Info& info) {
 
 using Index = std::shared_ptr<DedupIndex>;
 
-std::vector<std::string> hex_all(const std::vector<PackId>& ids) {
-  std::vector<std::string> out;
-  for (const PackId& it : ids) out.push_back(hex(it));
-  return out;
-}
-
-Napi::Array strings(Napi::Env env, const std::vector<std::string>& from) {
-  auto out = Napi::Array::New(env, from.size());
-  for (uint32_t i = 0; i < from.size(); i++) out.Set(i, Napi::String::New(env, from[i]));
+std::vector<BadPlace> bad_places(const Napi::Object& from, const char* name) {
+  const auto list = object(from.Get(name), name).As<Napi::Array>();
+  std::vector<BadPlace> out;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Object it = object(list.Get(i), "a place");
+    const uint64_t offset = count(it, "offset");
+    if (offset > UINT32_MAX) throw Error("NATIVE_ARGUMENT", "no pack reaches to offset " + std::to_string(offset));
+    out.push_back({from_hex<16>(text(it, "pack")), static_cast<uint32_t>(offset)});
+  }
   return out;
 }
 
@@ -75,10 +76,11 @@ Napi::Value open_dedup_index(const Info& info) {
   const auto key = vault(options.Get("vault"));
   const std::string cache = text(options, "cacheFile");
   const auto memory = static_cast<size_t>(count(options, "memoryLimit"));
+  const auto bad = bad_places(options, "bad");
   return Run::start(
       info.Env(), "strata index",
       [=](const Run::Post&) -> Run::Deliver {
-        const auto index = std::make_shared<DedupIndex>(key, packs, cache, memory);
+        const auto index = std::make_shared<DedupIndex>(key, packs, cache, memory, bad);
         return [index](Napi::Env env) {
           auto out = Napi::Object::New(env);
           // Shared with `close`, which may outlive the handle.
@@ -145,6 +147,7 @@ BackupOptions backup_options(const Napi::Object& from) {
   out.block_size = block_size(from);
   out.parent = chain(from, "parent", out.block_size);
   out.missing_packs = pack_ids(from, "missingPacks");
+  out.bad_places = bad_places(from, "badPlaces");
   const Napi::Value dedup = from.Get("dedup");
   if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<std::shared_ptr<Index>>>().Data()->get();
   out.spool = text(from, "spool");
@@ -378,6 +381,13 @@ Napi::Value read_content(const Info& info) {
       [] {});
 }
 
+// Tied to the open file: gone when the process is, and not shared by a second opening of the same process.
+Napi::Value try_lock(const Info& info) {
+  if (flock(info[0].ToNumber().Int32Value(), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno != EWOULDBLOCK) throw Error("IO", "cannot lock it", errno);
+  return Napi::Boolean::New(info.Env(), false);
+}
+
 Napi::Value size_of(const Info& info) {
   const int fd = info[0].ToNumber().Int32Value();
   struct stat facts;
@@ -412,8 +422,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("statistics", function(env, "statistics", statistics));
   exports.Set("packsOf", function(env, "packsOf", packs_of));
   exports.Set("readContent", function(env, "readContent", read_content));
+  exports.Set("tryLock", function(env, "tryLock", try_lock));
   exports.Set("sizeOf", function(env, "sizeOf", size_of));
   add_images(env, exports);
+  add_liveness(env, exports);
   add_mounts(env, exports);
   exports.Set("about", function(env, "about", about));
   return exports;

@@ -87,8 +87,8 @@ inline ColumnRef column(const Napi::Object& from) {
   return {text(from, "path"), count(from, "indexOffset"), static_cast<uint32_t>(length), from_hex<32>(text(from, "indexDigest"))};
 }
 
-inline std::vector<Layer> chain(const Napi::Object& from, const char* name, uint32_t block) {
-  const auto list = object(from.Get(name), name).As<Napi::Array>();
+inline std::vector<Layer> chain(const Napi::Value& value, const char* what, uint32_t block) {
+  const auto list = object(value, what).As<Napi::Array>();
   std::vector<Layer> out;
   for (uint32_t i = 0; i < list.Length(); i++) {
     const Napi::Object layer = object(list.Get(i), "a layer");
@@ -96,6 +96,8 @@ inline std::vector<Layer> chain(const Napi::Object& from, const char* name, uint
   }
   return out;
 }
+
+inline std::vector<Layer> chain(const Napi::Object& from, const char* name, uint32_t block) { return chain(from.Get(name), name, block); }
 
 inline std::shared_ptr<const Vault> vault(const Napi::Value& value) {
   if (!value.IsExternal()) throw Error("NATIVE_ARGUMENT", "vault must come from createVault");
@@ -110,6 +112,18 @@ inline Napi::Value pairs(Napi::Env env, const std::vector<Range>& ranges) {
     pair.Set(1u, Napi::Number::New(env, static_cast<double>(ranges[i].length)));
     out.Set(i, pair);
   }
+  return out;
+}
+
+inline std::vector<std::string> hex_all(const std::vector<PackId>& ids) {
+  std::vector<std::string> out;
+  for (const PackId& it : ids) out.push_back(hex(it));
+  return out;
+}
+
+inline Napi::Array strings(Napi::Env env, const std::vector<std::string>& from) {
+  auto out = Napi::Array::New(env, from.size());
+  for (uint32_t i = 0; i < from.size(); i++) out.Set(i, Napi::String::New(env, from[i]));
   return out;
 }
 

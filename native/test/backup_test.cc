@@ -175,6 +175,40 @@ TEST(Backup, StoresAgainWhatLiesInAMissingPack) {
   EXPECT_TRUE(repo.verify(disk.size()).damage.empty());
 }
 
+TEST(Backup, StoresAgainWhatLiesAtABadPlace) {
+  Dice dice(97);
+  SmallRepository repo;
+  Bytes disk = dice.bytes(100 * 4096);
+  std::copy_n(disk.begin() + 7 * 4096, 4096, disk.begin() + 50 * 4096);  // the same frame
+  repo.backup(disk);
+  std::vector<BadPlace> bad;
+  FrameCodec codec(repo.vault);
+  ChainWindow<Location> parent(repo.chain, codec);
+  parent.take(0, 100, [&](uint64_t block, const Location& place, size_t layer) {
+    if (block == 7 || block == 20 || block == 21) bad.push_back({parent.column(layer).packs()[place.pack], place.offset});
+  });
+  ASSERT_EQ(bad.size(), 3u);
+  const std::string pack = PackFolder(repo.packs()).path(bad[0].pack);
+  for (const BadPlace& it : bad) write_at(open_file(pack, O_WRONLY, "IO").get(), dice.bytes(100), it.offset + kFrameHeader, "IO", pack);
+  EXPECT_EQ(repo.verify(disk.size()).damage.size(), 3u) << "blocks 7, 20 and 21 together, and 50";
+  std::fill_n(disk.begin() + 21 * 4096, 4096, 0);  // must not come back either
+
+  const BackupOutcome outcome = repo.backup(disk, [&](BackupOptions& it) {
+    it.dedup = repo.index(bad);
+    it.bad_places = bad;
+  });
+  EXPECT_EQ(outcome.changed_blocks, 4u);
+  EXPECT_EQ(outcome.bytes_new, 2u * 4096);
+  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_TRUE(repo.verify(disk.size()).damage.empty());
+  // The new copies are what the next run finds.
+  EXPECT_EQ(repo.backup(disk, [&](BackupOptions& it) {
+    it.parent.clear();
+    it.dedup = repo.index(bad);
+    it.bad_places = bad;
+  }).bytes_new, 0u);
+}
+
 TEST(Backup, LeavesNoFileOpen) {
   const auto open_files = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
   Dice dice(96);

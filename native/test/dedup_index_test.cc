@@ -75,17 +75,6 @@ TEST(DedupIndex, LeavesNothingButItsCache) {
   EXPECT_EQ(files_in(packs.folder().path()), 2u) << "the pack and the cache";
 }
 
-TEST(DedupIndex, ForgetsPacksThatAreGone) {
-  DedupPacks packs(55);
-  for (int i = 0; i < 5; i++) packs.add_pack(1000);
-  { packs.open(); }
-  packs.remove_pack(1);
-  packs.remove_pack(2);
-  const auto index = packs.open();
-  knows_all(packs, *index);
-  EXPECT_EQ(index->entries(), packs.places().size());
-}
-
 TEST(DedupIndex, PassesOverPacksThatCannotBeRead) {
   DedupPacks packs(56);
   for (int i = 0; i < 4; i++) packs.add_pack(1000);

@@ -23,17 +23,23 @@ class DedupPacks {
 
   // A new pack; a part of its frames are copies of what other packs have.
   void add_pack(size_t frames) {
+    std::vector<Digest> digests(frames);
+    for (Digest& it : digests) {
+      it = !digests_.empty() && dice_.chance(5) ? digests_[dice_.below(digests_.size())] : dice_.digest();
+      digests_.push_back(it);
+    }
+    add_pack_of(digests);
+  }
+
+  // A new pack that holds exactly these.
+  void add_pack_of(const std::vector<Digest>& digests) {
     PackId id{};
     memcpy(id.data(), &made_, sizeof made_);
     made_++;
     FrameCodec codec(vault_);
     PackWriter pack(folder_ / hex(id), id);
     const Bytes frame(kFrameHeader);
-    for (size_t i = 0; i < frames; i++) {
-      const Digest digest = !digests_.empty() && dice_.chance(5) ? digests_[dice_.below(digests_.size())] : dice_.digest();
-      digests_.push_back(digest);
-      places_[digest].insert({id, pack.append(frame, digest, 4096), kFrameHeader});
-    }
+    for (const Digest& it : digests) places_[it].insert({id, pack.append(frame, it, 4096), kFrameHeader});
     pack.finish(codec);
     packs_.push_back({id, pack.path(), pack.size()});
   }
@@ -47,7 +53,15 @@ class DedupPacks {
     }
   }
 
-  std::unique_ptr<DedupIndex> open(size_t memory = 1 << 20) const { return std::make_unique<DedupIndex>(vault_, packs_, cache(), memory); }
+  // The places of a digest that are there.
+  std::set<FramePlace> places_of(const Digest& digest) const {
+    const auto found = places_.find(digest);
+    return found == places_.end() ? std::set<FramePlace>{} : found->second;
+  }
+
+  std::unique_ptr<DedupIndex> open(size_t memory = 1 << 20, const std::vector<BadPlace>& bad = {}) const {
+    return std::make_unique<DedupIndex>(vault_, packs_, cache(), memory, bad);
+  }
 
   std::string cache() const { return folder_ / "cache"; }
   const TempFolder& folder() const { return folder_; }

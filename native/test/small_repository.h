@@ -36,7 +36,7 @@ struct SmallRepository {
   }
 
   // An index over the packs that are there now.
-  std::shared_ptr<DedupIndex> index() const {
+  std::shared_ptr<DedupIndex> index(const std::vector<BadPlace>& bad = {}) const {
     std::vector<PackFile> files;
     for (const auto& it : std::filesystem::recursive_directory_iterator(packs())) {
       if (!it.is_regular_file()) continue;
@@ -44,7 +44,7 @@ struct SmallRepository {
       unhex(it.path().filename(), pack.id);
       files.push_back(pack);
     }
-    return std::make_shared<DedupIndex>(vault, files, folder / "cache", 1 << 20);
+    return std::make_shared<DedupIndex>(vault, files, folder / "cache", 1 << 20, bad);
   }
 
   BackupOptions options(const std::string& source, uint64_t size) {

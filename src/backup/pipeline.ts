@@ -47,7 +47,8 @@ export async function runPipeline(pipeline: Pipeline): Promise<BackupOutcome> {
 async function openIndex({ repo, packs }: Pipeline, cacheFile: string): Promise<DedupIndex> {
   const { vault } = repo;
   try {
-    return await native.openDedupIndex({ vault, packs: [...packs.values()], cacheFile, memoryLimit: indexMemory });
+    const options = { vault, packs: [...packs.values()], cacheFile, memoryLimit: indexMemory, bad: [] };
+    return await native.openDedupIndex(options);
   } catch (error) {
     throw fromNative(error, cacheFile);
   }
@@ -79,6 +80,7 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
       blockSize: repo.config.blockSize,
       parent: parent.layers,
       missingPacks: parent.missingPacks,
+      badPlaces: [],
       dedup,
       spool,
       runId,

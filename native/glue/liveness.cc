@@ -1,0 +1,87 @@
+// What the packs of a repository are still needed for; typed in src/native.ts.
+#include "../core/freed.h"
+#include "../core/liveness.h"
+#include "function.h"
+#include "handle.h"
+
+namespace strata::glue {
+namespace {
+
+struct Marking {
+  Marking(std::shared_ptr<const Vault> vault, uint64_t pack_size, uint32_t block) : liveness(std::move(vault), pack_size), block_size(block) {}
+  Liveness liveness;
+  const uint32_t block_size;
+};
+
+Napi::Value open_liveness(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  const uint64_t pack_size = count(from, "packSize");
+  if (pack_size < (1u << 20) || pack_size > (1u << 30)) throw Error("NATIVE_ARGUMENT", "packSize must be from 1 MiB to 1 GiB");
+  return to_handle(info.Env(), std::make_shared<Marking>(vault(from.Get("vault")), pack_size, block_size(from)));
+}
+
+Napi::Value mark_live(const Info& info) {
+  const auto marking = from_handle<Marking>(info[0], "liveness");
+  const auto layers = chain(info[1], "chain", marking->block_size);
+  const auto control = std::make_shared<Control>();
+  return Run::start(
+      info.Env(), "strata mark",
+      [=](const Run::Post&) -> Run::Deliver {
+        const uint64_t blocks = marking->liveness.mark(layers, *control);
+        return [blocks](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(blocks)); };
+      },
+      [control] { control->cancel(); });
+}
+
+Napi::Value live_bytes(const Info& info) {
+  const Napi::Env env = info.Env();
+  const auto marking = from_handle<Marking>(info[0], "liveness");
+  const auto packs = object(info[1], "packs").As<Napi::Array>();
+  auto out = Napi::Float64Array::New(env, packs.Length());
+  for (uint32_t i = 0; i < packs.Length(); i++) {
+    const Napi::HandleScope scope(env);  // there may be a million
+    const Napi::Object pack = object(packs.Get(i), "a pack");
+    out[i] = static_cast<double>(marking->liveness.bytes(from_hex<16>(text(pack, "id")), count(pack, "bytes")));
+  }
+  return out;
+}
+
+Napi::Value live_packs(const Info& info) { return strings(info.Env(), hex_all(from_handle<Marking>(info[0], "liveness")->liveness.packs())); }
+
+std::vector<std::vector<Layer>> chains(const Napi::Object& from, const char* name, uint32_t block) {
+  const auto list = object(from.Get(name), name).As<Napi::Array>();
+  std::vector<std::vector<Layer>> out;
+  for (uint32_t i = 0; i < list.Length(); i++) out.push_back(chain(list.Get(i), name, block));
+  return out;
+}
+
+Napi::Value freed_bytes_of(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  const auto key = vault(from.Get("vault"));
+  const uint32_t block = block_size(from);
+  const auto kept = chains(from, "kept", block), dropped = chains(from, "dropped", block);
+  const auto control = std::make_shared<Control>();
+  return Run::start(
+      info.Env(), "strata freed",
+      [=](const Run::Post&) -> Run::Deliver {
+        const auto freed = std::make_shared<std::vector<uint64_t>>(freed_bytes(key, kept, dropped, *control));
+        return [freed](Napi::Env env) -> Napi::Value {
+          auto out = Napi::Float64Array::New(env, freed->size());
+          std::copy(freed->begin(), freed->end(), out.Data());
+          return out;
+        };
+      },
+      [control] { control->cancel(); });
+}
+
+}  // namespace
+
+void add_liveness(Napi::Env env, Napi::Object exports) {
+  exports.Set("openLiveness", function(env, "openLiveness", open_liveness));
+  exports.Set("markLive", function(env, "markLive", mark_live));
+  exports.Set("liveBytes", function(env, "liveBytes", live_bytes));
+  exports.Set("livePacks", function(env, "livePacks", live_packs));
+  exports.Set("freedBytes", function(env, "freedBytes", freed_bytes_of));
+}
+
+}  // namespace strata::glue
