@@ -58,11 +58,20 @@ export class Session {
     const location = this.#location;
     if (location === undefined) throw fail('USAGE', { problem: 'no repository was named; use --repo or STRATA_REPO' });
     this.#log?.debug({ location }, 'repository');
+    return { location, ...this.passphrase() };
+  }
+
+  /** Who is asked for the passphrase of a repository. */
+  passphrase(): Omit<RepositoryAccess, 'location'> {
     return {
-      location,
       passphrase: () => openingPassphrase(this.#passwordFile, this.#interrupt.signal),
       passphraseGiven: isPassphraseGiven(this.#passwordFile),
     };
+  }
+
+  /** The file with the passphrase that the line or the environment names. */
+  get passwordFile(): string | undefined {
+    return this.#passwordFile ?? (process.env.STRATA_PASSWORD_FILE || undefined);
   }
 
   /** Whether the line or the environment names a repository. */

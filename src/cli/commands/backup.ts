@@ -10,7 +10,7 @@ import { formatDuration, formatSize } from '../units.ts';
 
 type PointType = NonNullable<BackupRequest['type']>;
 
-const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
+export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
 
 interface BackupOptions {
   readonly machine?: string;
@@ -72,7 +72,8 @@ Examples:
   });
 }
 
-function describe(result: BackupResult): string[] {
+/** The lines about a backup. */
+export function describe(result: BackupResult): string[] {
   const parent = result.parent === null ? '' : ` on ${result.parent.slice(0, 8)}`;
   const disk = `${result.machine}/${result.disk}`;
   const size = result.size === null ? 'of a size to be seen' : `of ${formatSize(result.size)}`;

@@ -41,7 +41,8 @@ Examples:
   });
 }
 
-function describe(result: VerifyResult): string[] {
+/** The lines about a verification. */
+export function describe(result: VerifyResult): string[] {
   const { points, damaged, blocksChecked, bytesRead, seconds } = result;
   return [
     ...points.flatMap(describePoint),

@@ -1,0 +1,109 @@
+import { Argument, type Command, Option } from 'commander';
+import { fail } from '../../errors.ts';
+import type { AddResult, JobSettings } from '../../jobs/schedule/add.ts';
+import { perform } from '../action.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { collect, percent, text } from '../option-values.ts';
+import { describeSchedule } from '../schedule.ts';
+import { fields } from '../table.ts';
+import { pointTypes } from './backup.ts';
+
+type Kind = JobSettings['kind'];
+
+interface AddOptions {
+  readonly source?: string;
+  readonly machine?: string;
+  readonly disk?: string;
+  readonly snapshot?: string;
+  readonly tracker?: string;
+  readonly type?: (typeof pointTypes)[number];
+  readonly tag?: readonly string[];
+  readonly sample?: number;
+  readonly every?: string;
+  readonly calendar?: string;
+  readonly timeZone?: string;
+  readonly replace?: true;
+  readonly dryRun?: true;
+}
+
+/** Options that only one kind of job takes, by their names on the line. */
+const optionsOf = {
+  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag'],
+  verify: ['sample'],
+} as const satisfies Record<Kind, readonly (keyof AddOptions)[]>;
+
+export function addJobAdd(job: Command): void {
+  const command = job
+    .command('add')
+    .summary('save a job')
+    .description(
+      'Saves a job under a name: what the command of that name does, with the repository of --repo or STRATA_REPO and ' +
+        'the passphrase of the file that --password-file or STRATA_PASSWORD_FILE names. It runs by hand (job run), and ' +
+        'with a schedule when that is due (job install).',
+    )
+    .argument('<name>', 'up to 64 of a-z, 0-9, -, _ and ., a letter or digit first')
+    .addArgument(new Argument('<kind>', 'what it does').choices(Object.keys(optionsOf)))
+    .option('--every <interval>', 'run it so often, from start to start: 90m, 6h, 1d', text)
+    .option('--calendar <cron>', 'minute, hour, day of the month, month, day of the week: "30 1 * * *"', text)
+    .option('--time-zone <name>', "of the calendar, such as Europe/Berlin or UTC (default: this machine's)", text)
+    .option('--source <path>', 'backup: block device or image file', text)
+    .option('--machine <name>', "backup: machine the disk belongs to (default: this host's name)", text)
+    .option('--disk <name>', 'backup: name of the disk (default: the base name of the source)', text)
+    .option('--snapshot <policy>', 'backup: auto, required, off, or the name of a provider (default: auto)', text)
+    .option('--tracker <name>', 'backup: auto, off, or the name of a change tracker (default: auto)', text)
+    .addOption(new Option('--type <type>', 'backup: type of its points (default: scheduled)').choices(pointTypes))
+    .option('--tag <tag>', 'backup: mark its points; may be given several times', collect)
+    .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent)
+    .option('--replace', 'put it in place of the job of that name')
+    .option('--dry-run', 'check it, and save nothing')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ strata job add root backup --source /dev/vg0/root --calendar '30 1 * * *' --time-zone Europe/Berlin
+  $ strata job add mail backup --source /dev/vg0/mail --tag mail --every 90m
+  $ strata job add check verify --sample 5 --every 7d`,
+    );
+  perform<AddOptions, [string, Kind]>(command, async (session, options, name, kind) => {
+    const { addSavedJob } = await import('../../jobs/schedule/add.ts');
+    const { schedulePlaces } = await import('../../jobs/schedule/places.ts');
+    const { every, calendar, timeZone } = options;
+    const result = await addSavedJob(
+      {
+        name,
+        location: session.access().location,
+        passwordFile: session.passwordFile,
+        every,
+        calendar,
+        timeZone,
+        settings: settingsOf(kind, options),
+        replace: options.replace === true,
+        dryRun: options.dryRun === true,
+      },
+      schedulePlaces(),
+    );
+    session.answer(result, () => describe(result));
+    if (result.stale) session.warn(`the units that are installed are older; run: strata job install ${name}`);
+    return exitCodes.done;
+  });
+}
+
+function settingsOf(kind: Kind, options: AddOptions): JobSettings {
+  for (const [other, names] of Object.entries(optionsOf)) {
+    const [misplaced] = other === kind ? [] : names.filter((name) => options[name] !== undefined);
+    if (misplaced) throw fail('USAGE', { problem: `--${misplaced} does not go with a ${kind} job` });
+  }
+  if (kind === 'verify') return { kind, samplePercent: options.sample };
+  const { source, machine, disk, snapshot, tracker, type, tag } = options;
+  if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
+  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag };
+}
+
+function describe({ dryRun, path, job }: AddResult): string[] {
+  return fields([
+    [dryRun ? 'would save' : 'saved', `${job.kind} job ${job.name}`],
+    ['file', path],
+    ['repository', job.repository],
+    ['schedule', describeSchedule(job.schedule)],
+  ]);
+}

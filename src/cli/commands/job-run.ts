@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { Performed, SavedRun } from '../../jobs/schedule/run-saved-job.ts';
+import { perform } from '../action.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { describe as describeBackup } from './backup.ts';
+import { describe as describeVerify } from './verify.ts';
+
+export function addJobRun(job: Command): void {
+  const command = job
+    .command('run')
+    .summary('run a job now')
+    .description(
+      'Runs a saved job now, as the command of its kind would, and keeps a record of the run (strata runs). A job that ' +
+        'runs already is refused with exit code 11.',
+    )
+    .argument('<job>', 'its name')
+    .option('--dry-run', 'say what it would do, and write nothing');
+  perform<{ readonly dryRun?: true }, [string]>(command, async (session, options, name) => {
+    const { planSavedJob, runSavedJob } = await import('../../jobs/schedule/run-saved-job.ts');
+    const { schedulePlaces } = await import('../../jobs/schedule/places.ts');
+    const request = { name, ask: session.passphrase() };
+    if (options.dryRun) {
+      session.conclude(describe(await planSavedJob(request, schedulePlaces(), session.job())));
+      return exitCodes.done;
+    }
+    const run = await runSavedJob(request, schedulePlaces(), session.job());
+    session.conclude(describe(run));
+    return isDamaged(run) ? exitCodes.damaged : exitCodes.done;
+  });
+}
+
+function describe(performed: Performed): string[] {
+  return performed.kind === 'backup' ? describeBackup(performed.result) : describeVerify(performed.result);
+}
+
+function isDamaged(run: SavedRun): boolean {
+  return run.kind === 'verify' && run.result.damaged > 0;
+}

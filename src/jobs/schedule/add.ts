@@ -1,0 +1,119 @@
+/** Saving a job: what was left open is filled in, and what can be seen to be wrong is refused before it is written. */
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type BackupRequest, orderOf } from '../../backup/request.ts';
+import { checkSnapshotPolicy } from '../../backup/snapshots/provider.ts';
+import { checkTrackerPolicy } from '../../backup/trackers/tracker.ts';
+import { fail } from '../../errors.ts';
+import { Repository } from '../../repository/repository.ts';
+import { refuseUrl } from '../access.ts';
+import { localTimeZone } from './calendar.ts';
+import { isStale } from './install.ts';
+import type { Places } from './places.ts';
+import { readPassphrase } from './saved-access.ts';
+import { checkJob, requireJobName, type SavedJob } from './saved-job.ts';
+import { jobPath, writeSavedJob } from './saved-jobs.ts';
+
+/** What the kinds take; relative paths are those of the caller. */
+export type JobSettings =
+  | ({ readonly kind: 'backup' } & Pick<
+      BackupRequest,
+      'machine' | 'disk' | 'snapshot' | 'tracker' | 'type' | 'tags'
+    > & {
+        readonly source: string;
+      })
+  | { readonly kind: 'verify'; readonly samplePercent?: number | undefined };
+
+export interface AddRequest {
+  readonly name: string;
+  readonly location: string;
+  readonly passwordFile: string | undefined;
+  /** An interval such as 6h, or a cron expression; neither for a job that is only run by hand. */
+  readonly every: string | undefined;
+  readonly calendar: string | undefined;
+  /** Of the calendar; default: the machine's. */
+  readonly timeZone: string | undefined;
+  readonly settings: JobSettings;
+  readonly replace: boolean;
+  readonly dryRun: boolean;
+}
+
+export interface AddResult {
+  readonly dryRun: boolean;
+  /** Its file. */
+  readonly path: string;
+  readonly job: SavedJob;
+  /** Whether units are installed that were made for other settings. */
+  readonly stale: boolean;
+}
+
+/** Saves a job, or says what would be saved. */
+export async function addSavedJob(request: AddRequest, places: Places): Promise<AddResult> {
+  const { name, replace, dryRun } = request;
+  requireJobName(name);
+  refuseUrl(request.location);
+  const { kind, settings } = completed(request.settings);
+  const job = checkJob({
+    format: 1,
+    name,
+    kind,
+    repository: resolve(request.location),
+    passwordFile: request.passwordFile === undefined ? null : resolve(request.passwordFile),
+    schedule: scheduleOf(request),
+    saved: new Date().toISOString(),
+    settings,
+  });
+  const path = jobPath(places.jobs, name);
+  if (!replace && (await exists(path))) throw fail('JOB_EXISTS', { job: name });
+  await requirePassphrase(job);
+  if (!dryRun) await writeSavedJob(places.jobs, job, { replace });
+  return { dryRun, path, job, stale: replace && (await isStale(job)) };
+}
+
+function completed(settings: JobSettings): { kind: SavedJob['kind']; settings: SavedJob['settings'] } {
+  if (settings.kind === 'verify') return { kind: 'verify', settings: { samplePercent: settings.samplePercent ?? 100 } };
+  if (settings.source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
+  const { kind, ...given } = settings;
+  // The host may be renamed, and the job still means the same machine.
+  const { machine, disk, snapshot, tracker, type, tags } = orderOf({ type: 'scheduled', ...withoutGaps(given) });
+  checkSnapshotPolicy(snapshot);
+  checkTrackerPolicy(tracker);
+  const source = resolve(given.source);
+  return { kind, settings: { source, machine, disk, snapshot, tracker, type, tags: [...tags] } };
+}
+
+/** `undefined` is no type of point. */
+function withoutGaps<Given extends object>(given: Given): Given {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Given;
+}
+
+function scheduleOf({ every, calendar, timeZone }: AddRequest): object | null {
+  if (every === undefined && calendar === undefined) {
+    if (timeZone !== undefined) throw fail('USAGE', { problem: '--time-zone needs --calendar' });
+    return null;
+  }
+  if (every !== undefined && calendar !== undefined) {
+    throw fail('USAGE', { problem: '--every and --calendar exclude each other' });
+  }
+  if (every !== undefined && timeZone !== undefined) throw fail('USAGE', { problem: '--time-zone needs --calendar' });
+  return every !== undefined ? { every } : { calendar, timeZone: timeZone ?? localTimeZone() };
+}
+
+/** Whoever runs the job may have nobody to ask. */
+async function requirePassphrase({ repository, passwordFile }: SavedJob): Promise<void> {
+  const encrypted = await Repository.isEncrypted(repository);
+  if (passwordFile === null) {
+    if (!encrypted) return;
+    const problem = `the repository is encrypted, and a job keeps no passphrase: name a file with it by --password-file`;
+    throw fail('USAGE', { problem });
+  }
+  if (!encrypted) throw fail('ENCRYPTION_EXPECTED', { location: repository });
+  if ((await readPassphrase(passwordFile)) === '') throw fail('PASSPHRASE_EMPTY', {});
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

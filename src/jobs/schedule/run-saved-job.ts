@@ -1,0 +1,106 @@
+/**
+ * One run of a saved job: under its lock, with a record that is written before anything is done. So whatever ends the
+ * run, even `kill -9`, can be seen in the history.
+ */
+import { fail, reasonOf } from '../../errors.ts';
+import type { Warning } from '../../repository/events.ts';
+import { type Here, thisProcess } from '../../repository/here.ts';
+import { describeFailure, type Job, type JobEvent, runJob } from '../job.ts';
+import { JobLock } from './job-lock.ts';
+import { type Performed, perform } from './perform.ts';
+import type { Places } from './places.ts';
+import { beginRun, endRun, settleKilled } from './run-history.ts';
+import type { RunEnd, RunRecord } from './run-record.ts';
+import { type AskPassphrase, accessOf } from './saved-access.ts';
+import { readSavedJob } from './saved-jobs.ts';
+
+export type { Performed } from './perform.ts';
+
+/** A run as it is reported: its record, and what the job itself had to say. */
+export type SavedRun = Omit<RunRecord, 'format' | 'process' | 'kind'> & Performed;
+
+export interface SavedRunRequest {
+  readonly name: string;
+  /** When the job names no file with a passphrase. */
+  readonly ask: AskPassphrase;
+}
+
+/**
+ * Runs a saved job now, with the events of the job that it stands for; the result is that of the run. JOB_NOT_FOUND,
+ * LOCKED when it is running already, and whatever the job itself fails of.
+ */
+export async function runSavedJob(
+  { name, ask }: SavedRunRequest,
+  places: Places,
+  job: Job,
+  here: Here = thisProcess(),
+): Promise<SavedRun> {
+  const saved = await readSavedJob(places.jobs, name);
+  return runJob(job, async (emit) => {
+    const lock = await JobLock.take(places.runs, name, here);
+    try {
+      await settleKilled(places.runs, name);
+      const begun = await beginRun(places.runs, { job: name, kind: saved.kind }, here);
+      const warnings: Warning[] = [];
+      const warn = (warning: Warning) => {
+        warnings.push(warning);
+        emit({ event: 'warning', ...warning });
+      };
+      const record = async (end: RunEnd) =>
+        endRun(places.runs, begun, end, here).catch((error: unknown) => {
+          warn({ code: 'RUN_NOT_RECORDED', message: `the end of this run was not recorded: ${reasonOf(error)}` });
+          return { ...begun, ...end };
+        });
+      const inner = passedOn(job, warnings);
+      const performed = await perform(saved, accessOf(saved, ask), { dryRun: false }, inner).catch(async (error) => {
+        await record(failed(error, warnings));
+        throw error;
+      });
+      const { format: _, process: __, ...run } = await record(ended(performed, warnings));
+      return { ...run, ...performed };
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+/** What a saved job would do; nothing is written, no run recorded. */
+export async function planSavedJob({ name, ask }: SavedRunRequest, places: Places, job: Job): Promise<Performed> {
+  const saved = await readSavedJob(places.jobs, name);
+  return perform(saved, accessOf(saved, ask), { dryRun: true }, job);
+}
+
+/** The job's own result is no end: that of the run comes last. Its warnings are gathered. */
+function passedOn({ report, signal }: Job, warnings: Warning[]): Job {
+  return {
+    signal,
+    report: (event: JobEvent) => {
+      if (event.event === 'result') return;
+      if (event.event === 'warning') warnings.push({ code: event.code, message: event.message });
+      report(event);
+    },
+  };
+}
+
+function ended(performed: Performed, warnings: readonly Warning[]): RunEnd {
+  const common = { warnings: [...warnings], outcome: warnings.length > 0 ? 'warnings' : 'done', error: null } as const;
+  switch (performed.kind) {
+    case 'backup': {
+      const { bytesRead, bytesStored, point } = performed.result;
+      return { ...common, bytesRead, bytesStored, point };
+    }
+    case 'verify': {
+      const { bytesRead, damaged, points } = performed.result;
+      const account = { ...common, bytesRead, bytesStored: 0, point: null };
+      if (damaged === 0) return account;
+      const { code, message } = fail('DAMAGE_FOUND', { damaged, points: points.length });
+      return { ...account, outcome: 'failed', error: { code, message } };
+    }
+  }
+}
+
+function failed(error: unknown, warnings: readonly Warning[]): RunEnd {
+  const { code, message } = describeFailure(error);
+  const outcome = code === 'INTERRUPTED' ? 'interrupted' : 'failed';
+  return { outcome, bytesRead: 0, bytesStored: 0, point: null, warnings: [...warnings], error: { code, message } };
+}

@@ -1,0 +1,108 @@
+/**
+ * A saved job: what is to be done, where, and when. It holds no passphrase, only the name of a file with one. What a
+ * person may leave open is filled in when the job is made, so that it means the same for ever, whoever runs it.
+ */
+import { z } from 'zod';
+import { fail } from '../../errors.ts';
+import { diskName } from '../../repository/manifest.ts';
+import { type Calendar, calendarProblem } from './calendar.ts';
+import { parseInterval } from './interval.ts';
+
+const absolutePath = z.string().refine((path) => path.startsWith('/'), { error: 'it is not an absolute path' });
+const someText = z.string().min(1, { error: 'it is empty' });
+
+/** An interval from one start to the next, or a calendar. */
+export type Schedule = { readonly every: string } | Calendar;
+
+const scheduleSchema = z
+  .strictObject({
+    every: z
+      .string()
+      .refine((text) => parseInterval(text) !== null, { error: 'it takes an interval such as 90m, 6h or 1d' })
+      .optional(),
+    calendar: someText.optional(),
+    timeZone: someText.optional(),
+  })
+  .superRefine(({ every, calendar, timeZone }, context) => {
+    const wrong = (message: string) => context.addIssue({ code: 'custom', message });
+    if ((every === undefined) === (calendar === undefined)) wrong('it takes either every or calendar');
+    else if ((calendar === undefined) !== (timeZone === undefined)) wrong('calendar and timeZone belong together');
+    else if (calendar !== undefined && timeZone !== undefined) {
+      const problem = calendarProblem({ calendar, timeZone });
+      if (problem !== null) wrong(problem);
+    }
+  })
+  .transform(
+    ({ every, calendar = '', timeZone = '' }): Schedule => (every === undefined ? { calendar, timeZone } : { every }),
+  );
+
+const backupSettings = z.strictObject({
+  source: absolutePath,
+  machine: diskName,
+  disk: diskName,
+  snapshot: someText,
+  tracker: someText,
+  type: z.enum(['manual', 'scheduled', 'snapshot', 'pre-deploy']),
+  tags: z.array(someText),
+});
+
+const verifySettings = z.strictObject({
+  /** Of the blocks of all points, chosen at random. */
+  samplePercent: z.number().positive().max(100),
+});
+
+const common = {
+  format: z.literal(1),
+  name: z.string(),
+  /** Where the repository is. */
+  repository: someText,
+  /** A file with its passphrase; null when it needs none, or whoever starts the job gives it. */
+  passwordFile: absolutePath.nullable(),
+  /** Null for a job that is only run by hand. */
+  schedule: scheduleSchema.nullable(),
+  /** When these settings were made: nothing was due before. */
+  saved: z.iso.datetime(),
+};
+
+const jobSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ ...common, kind: z.literal('backup'), settings: backupSettings }),
+  z.strictObject({ ...common, kind: z.literal('verify'), settings: verifySettings }),
+]);
+
+export type SavedJob = Readonly<z.infer<typeof jobSchema>>;
+
+/** USAGE unless this can be the name of a job: of its file, its folder and its units. */
+export function requireJobName(name: string): void {
+  if (/^[a-z0-9][a-z0-9\-_.]{0,63}$/.test(name)) return;
+  const takes = 'it takes up to 64 of a-z, 0-9, -, _ and ., a letter or digit first';
+  throw fail('USAGE', { problem: `"${name}" cannot be the name of a job: ${takes}` });
+}
+
+/** Checks a job that is about to be saved: USAGE with the first thing that is wrong. */
+export function checkJob(candidate: unknown): SavedJob {
+  const checked = jobSchema.safeParse(candidate);
+  if (checked.success) return checked.data;
+  throw fail('USAGE', { problem: reasonOfIssue(checked.error.issues) }, { cause: checked.error });
+}
+
+/** The job that a file holds: JOB_UNREADABLE when it is none, or of another name. */
+export function parseJob(path: string, name: string, text: string): SavedJob {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw fail('JOB_UNREADABLE', { path, reason: 'it is not JSON' }, { cause });
+  }
+  const checked = jobSchema.safeParse(content);
+  if (!checked.success) {
+    throw fail('JOB_UNREADABLE', { path, reason: reasonOfIssue(checked.error.issues) }, { cause: checked.error });
+  }
+  if (checked.data.name !== name) throw fail('JOB_UNREADABLE', { path, reason: `it is of job ${checked.data.name}` });
+  return checked.data;
+}
+
+function reasonOfIssue([issue]: readonly z.core.$ZodIssue[]): string {
+  const place = issue?.path.join('.') ?? '';
+  if (issue?.code === 'unrecognized_keys') return `unknown: ${[...issue.path, issue.keys[0]].join('.')}`;
+  return place === '' ? (issue?.message ?? '') : `${place}: ${issue?.message}`;
+}
