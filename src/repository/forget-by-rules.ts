@@ -101,8 +101,10 @@ async function freeableBytes(
   if (dropped.length === 0) return new Map();
   const oldestFirst = dropped.toReversed();
   try {
-    const chains = await liveChains(repo, [...oldestFirst, ...kept], points, ['loc']);
-    const bytes = await freedBytes(repo, chains.slice(0, oldestFirst.length), chains.slice(oldestFirst.length));
+    const keptChains = await liveChains(repo, kept, points, ['loc']);
+    // Of what goes only its own part: what shows through it from others is counted with those.
+    const parts = await liveChains(repo, [...oldestFirst, ...kept], points, ['loc']);
+    const bytes = await freedBytes(repo, parts.slice(0, oldestFirst.length), keptChains);
     return new Map(oldestFirst.map(({ id }, index) => [id, bytes[index] ?? 0]));
   } catch (error) {
     if (!isStrataError(error, 'CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED')) throw error;
