@@ -46,7 +46,7 @@ Examples:
 }
 
 function describe({ dryRun, point, machine, disk, time, changed, ...result }: ProtectResult): string {
-  const state = result.protected ? 'protected' : 'not protected';
-  const verb = changed ? (dryRun ? 'would be' : 'is now') : 'was already';
+  const state = result.protected ? 'protected' : 'unprotected';
+  const verb = changed ? (dryRun ? 'would be' : 'is now') : 'is already';
   return `point ${point} (${machine}/${disk} ${formatTime(time)}) ${verb} ${state}`;
 }
