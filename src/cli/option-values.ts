@@ -54,3 +54,13 @@ export function text(value: string): string {
   if (value === '') throw new InvalidArgumentError('It takes a text that is not empty.');
   return value;
 }
+
+/** Milliseconds of `7d`, `24h`, `30min`, or 0. */
+export function span(text: string): number {
+  const [, count, unit] = /^(\d{1,6})(d|h|min)$/.exec(text) ?? [];
+  if (text === '0') return 0;
+  if (count === undefined || unit === undefined) {
+    throw new InvalidArgumentError('It takes a time such as 24h, 7d or 30min, or 0.');
+  }
+  return Number(count) * ({ d: 86_400_000, h: 3_600_000, min: 60_000 }[unit] ?? 0);
+}

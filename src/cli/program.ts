@@ -12,6 +12,7 @@ import { addExport } from './commands/export.ts';
 import { addForget } from './commands/forget.ts';
 import { addGc } from './commands/gc.ts';
 import { addInit } from './commands/init.ts';
+import { addJob } from './commands/job.ts';
 import { addKey } from './commands/key.ts';
 import { addMount } from './commands/mount.ts';
 import { addMounts } from './commands/mounts.ts';
@@ -19,6 +20,7 @@ import { addNbd } from './commands/nbd.ts';
 import { addPoints } from './commands/points.ts';
 import { addProtect, addUnprotect } from './commands/protect.ts';
 import { addRestore } from './commands/restore.ts';
+import { addRuns } from './commands/runs.ts';
 import { addServeDrive } from './commands/serve-drive.ts';
 import { addShow } from './commands/show.ts';
 import { addSynthesize } from './commands/synthesize.ts';
@@ -60,6 +62,7 @@ export function buildProgram(): Command {
   for (const add of [addVerify, addDiff, addForget, addProtect, addUnprotect]) add(program);
   for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
+  for (const add of [addJob, addRuns]) add(program);
   for (const add of [addKey, addDoctor, addCompletion, addServeDrive]) add(program);
   return program;
 }

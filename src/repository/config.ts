@@ -14,7 +14,7 @@ const configSchema = z
     id: z.string().regex(/^[0-9a-f]{32}$/),
     created: z.iso.datetime(),
     blockSize: z.int().refine(isBlockSize),
-    packSize: z.int().min(largestBlockSize).max(1073741824),
+    packSize: z.int().min(1048576).max(1073741824),
     encryption: z.enum(['aes-256-gcm', 'none']),
     master: z
       .string()

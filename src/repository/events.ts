@@ -17,16 +17,19 @@ export type WarningCode =
   | 'LEASE_RENEWAL'
   | 'MARK_NOT_WRITTEN'
   | 'READING_UNPROTECTED'
+  | 'NOT_RESUMED'
+  | 'NOT_CONSOLIDATED'
   | 'CLEANUP'
   | 'REFRESH'
   | 'MOUNT_IN_USE'
   | 'LEFTOVER'
-  | 'NBD_CLIENT';
+  | 'NBD_CLIENT'
+  | 'RUN_NOT_RECORDED';
 
 export type StrataEvent =
   | {
       readonly event: 'started';
-      readonly action: 'backup' | 'verify' | 'restore';
+      readonly action: 'backup' | 'verify' | 'restore' | 'synthesis';
       /** What it is about: the source, the points, the target. */
       readonly subject: string;
       readonly machine?: string;
@@ -83,6 +86,6 @@ export type StrataEvent =
       readonly bytes: number;
     };
 
-export type Stage = 'check' | 'index' | 'read' | 'commit' | 'verify' | 'write';
+export type Stage = 'check' | 'index' | 'read' | 'commit' | 'verify' | 'write' | 'mark' | 'sweep' | 'rewrite' | 'merge';
 
 export type Emit = (event: StrataEvent) => void;

@@ -42,6 +42,8 @@ export interface PointFilter {
   /** 0 or absent: all. */
   readonly limit?: number | undefined;
   readonly includeForgotten?: boolean | undefined;
+  /** Only forgotten ones. */
+  readonly forgotten?: boolean | undefined;
 }
 
 export interface PointList {
@@ -123,7 +125,7 @@ function pointOf(manifest: Manifest, marks: Marks = {}): Point {
 
 function passes(point: Point, filter: PointFilter): boolean {
   return (
-    (filter.includeForgotten === true || !point.forgotten) &&
+    (filter.includeForgotten === true || point.forgotten === (filter.forgotten === true)) &&
     (filter.machine === undefined || filter.machine === point.machine) &&
     (filter.disk === undefined || filter.disk === point.disk) &&
     (filter.type === undefined || filter.type === point.type) &&
@@ -133,6 +135,8 @@ function passes(point: Point, filter: PointFilter): boolean {
 
 function newestFirst(a: Point, b: Point): number {
   if (a.time !== b.time) return a.time < b.time ? 1 : -1;
-  // Of two at the same instant, the one that stands on the other is the newer.
+  // Of two at the same instant, a synthetic full stands for the point that it equals; else the one that stands on the
+  // other is the newer.
+  if (a.kind !== b.kind && (a.kind === 'synthetic' || b.kind === 'synthetic')) return a.kind === 'synthetic' ? -1 : 1;
   return b.chainLength - a.chainLength || (a.id < b.id ? -1 : 1);
 }

@@ -50,17 +50,23 @@ export async function trashedPacks(repo: Repository): Promise<ReadonlySet<string
   return packs;
 }
 
-/** Puts objects into the trash; durable when it returns. */
-export async function putIntoTrash(repo: Repository, run: string, names: readonly string[]): Promise<void> {
-  const time = new Date().toISOString();
+/** Puts objects into the trash; durable when it returns, with the names of its records. */
+export async function putIntoTrash(
+  repo: Repository,
+  run: string,
+  time: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const records: string[] = [];
   for (let n = 0; n * namesPerRecord < names.length; n++) {
     const part = names.slice(n * namesPerRecord, (n + 1) * namesPerRecord);
-    await putRecord(repo, `trash/${run}.${n}`, { time, names: part });
+    records.push(await putRecord(repo, `trash/${run}.${n}`, { time, names: part }));
   }
+  return records;
 }
 
-/** Notes who was at work when all of a bag was in the trash. */
-export function noteHolders(repo: Repository, run: string, leases: readonly string[]): Promise<void> {
+/** Notes who was at work when all of a bag was in the trash; gives the name of the record. */
+export function noteHolders(repo: Repository, run: string, leases: readonly string[]): Promise<string> {
   return putRecord(repo, `trash/${run}.held`, { leases });
 }
 
@@ -98,6 +104,7 @@ async function readRecord(repo: Repository, name: string): Promise<unknown> {
   }
 }
 
-function putRecord(repo: Repository, name: string, content: unknown): Promise<void> {
-  return repo.store.put(name, sealRecord(repo.vault, name, content));
+async function putRecord(repo: Repository, name: string, content: unknown): Promise<string> {
+  await repo.store.put(name, sealRecord(repo.vault, name, content));
+  return name;
 }

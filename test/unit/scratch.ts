@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,8 +6,17 @@ import { onTestFinished } from 'vitest';
 import { Repository } from '../../src/repository/repository.ts';
 
 /** A folder of its own for the running test, removed at its end. */
-export async function scratchFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'strata-test-'));
+export function scratchFolder(): Promise<string> {
+  return folderIn(tmpdir());
+}
+
+/** The same in memory where the machine has such a place: for tests to which it does not matter, and that sync often. */
+export function scratchMemory(): Promise<string> {
+  return folderIn(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+}
+
+async function folderIn(place: string): Promise<string> {
+  const folder = await mkdtemp(join(place, 'strata-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }

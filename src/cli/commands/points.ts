@@ -12,6 +12,7 @@ interface PointsOptions {
   readonly tag?: string;
   readonly type?: string;
   readonly limit?: number;
+  readonly forgotten?: true;
 }
 
 const columns: readonly Column<ListedPoint>[] = [
@@ -34,6 +35,7 @@ export function addPoints(program: Command): void {
     .option('--disk <name>', 'only those of this disk', text)
     .option('--tag <tag>', 'only those with this tag', text)
     .option('--type <type>', 'only those of this type', text)
+    .option('--forgotten', 'those that were forgotten, and can be brought back until they are collected')
     .option('--limit <n>', 'at most so many; 0 = all', wholeNumber(0))
     .addHelpText(
       'after',
@@ -44,7 +46,10 @@ Examples:
     );
   perform<PointsOptions, []>(command, async (session, options) => {
     const { pointsJob } = await import('../../jobs/points.ts');
-    const { points, damaged } = await pointsJob(session.access(), { ...options, limit: options.limit || undefined });
+    const { points, damaged } = await pointsJob(session.access(), {
+      ...options,
+      limit: options.limit || undefined,
+    });
     session.answer(points, () => table(columns, points));
     for (const { message } of damaged) session.warn(message);
     return exitCodes.done;

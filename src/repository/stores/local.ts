@@ -9,8 +9,11 @@ import type { Dirent } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, fromSystem, type StrataError } from '../../errors.ts';
+import { concurrently } from '../concurrently.ts';
 import { failpoint } from '../failpoint.ts';
 import type { ObjectStore, StoredObject } from './store.ts';
+
+const removalsAtOnce = 16;
 
 export class LocalStore implements ObjectStore {
   readonly location: string;
@@ -88,6 +91,18 @@ export class LocalStore implements ObjectStore {
     }
   }
 
+  async removeAll(names: readonly string[]): Promise<void> {
+    const paths = names.map((name) => this.localPath(name));
+    await concurrently(paths, removalsAtOnce, (path) => this.#unlink(path));
+    for (const folder of new Set(paths.map(dirname))) {
+      try {
+        await syncPath(folder);
+      } catch (error) {
+        if (!isMissing(error)) throw this.#failed(`remove from ${folder}`, error);
+      }
+    }
+  }
+
   localPath(name: string): string {
     return join(this.location, name);
   }
@@ -141,6 +156,15 @@ export class LocalStore implements ObjectStore {
     await syncPath(dirname(target));
     failpoint('store.unlink');
     await unlink(file);
+  }
+
+  async #unlink(path: string): Promise<void> {
+    try {
+      failpoint('store.remove');
+      await unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw this.#failed(`remove ${path}`, error);
+    }
   }
 
   async #ensureFolder(folder: string): Promise<void> {

@@ -25,6 +25,8 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Removes an object; one that is not there is as good as removed. */
   remove(name: string): Promise<void>;
+  /** Removes objects in no particular order; when it fails, some are gone and some are not. */
+  removeAll(names: readonly string[]): Promise<void>;
   /** Path at which the addon can read an object, or a folder of objects. */
   localPath(name: string): string;
   /** The folder for unfinished files of a run; made when it is not there. */
