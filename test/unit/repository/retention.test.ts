@@ -130,6 +130,48 @@ describe('rules', () => {
   });
 });
 
+/**
+ * Measured with restic 0.14.0 by `restic forget --dry-run --json` over snapshots of the same times. That version does not
+ * keep the oldest snapshot while there are too few periods (later ones do), so each rule here finds as many as it wants.
+ */
+describe('as restic does', () => {
+  const points = pointsAt([
+    ...days('2025-10-17', '2026-11-20').map((day) => `${day}T22`),
+    ...days('2026-11-18', '2026-11-20').map((day) => `${day}T10`),
+  ]);
+  const kept = (rules: RetentionRules) => keptTimes(points, rules).map((line) => line.split(':')[0]);
+  const at = (...times: string[]) => times.map((time) => (time.includes('T') ? time : `${time}T22`));
+
+  it('over 400 days with last 3, daily 7, weekly 4 and monthly 12', () => {
+    expect(kept({ keepLast: 3, keepDaily: 7, keepWeekly: 4, keepMonthly: 12 })).toEqual([
+      ...at('2026-11-20', '2026-11-20T10', '2026-11-19', '2026-11-18', '2026-11-17', '2026-11-16', '2026-11-15'),
+      ...at('2026-11-14', '2026-11-08', '2026-11-01', '2026-10-31', '2026-09-30', '2026-08-31', '2026-07-31'),
+      ...at('2026-06-30', '2026-05-31', '2026-04-30', '2026-03-31', '2026-02-28', '2026-01-31', '2025-12-31'),
+    ]);
+  });
+
+  it('with weekly 10 and yearly 2', () => {
+    expect(kept({ keepWeekly: 10, keepYearly: 2 })).toEqual([
+      ...at('2026-11-20', '2026-11-15', '2026-11-08', '2026-11-01', '2026-10-25', '2026-10-18', '2026-10-11'),
+      ...at('2026-10-04', '2026-09-27', '2026-09-20', '2025-12-31'),
+    ]);
+  });
+
+  it('within 3d12h with monthly 3', () => {
+    expect(kept({ keepWithin: '3d12h', keepMonthly: 3 })).toEqual([
+      ...at('2026-11-20', '2026-11-20T10', '2026-11-19', '2026-11-19T10', '2026-11-18', '2026-11-18T10', '2026-11-17'),
+      ...at('2026-10-31', '2026-09-30'),
+    ]);
+  });
+
+  it('within 1m2d with hourly 5, but for a point of exactly that age, which stays', () => {
+    const restic = [...days('2026-10-19', '2026-11-20').map((day) => `${day}T22`)];
+    const expected = [...restic, '2026-11-18T10', '2026-11-19T10', '2026-11-20T10'];
+    expect(expected).toHaveLength(36);
+    expect(kept({ keepWithin: '1m2d', keepHourly: 5 }).sort()).toEqual([...expected, '2026-10-18T22'].sort());
+  });
+});
+
 describe('always kept', () => {
   it('are protected points, the newest, and the newest verified one', () => {
     const verified = '2026-11-21T00:00:00.000Z';
