@@ -1,12 +1,10 @@
 /** What lies in a repository without being of use: what killed runs left, and packs that no point refers to. */
-import { fromNative, isStrataError } from '../errors.ts';
-import { native } from '../native.ts';
+import { isStrataError } from '../errors.ts';
+import { survey } from '../repository/collection/survey.ts';
 import { thisProcess } from '../repository/here.ts';
 import { findLeases } from '../repository/leases.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
-import { columnName } from '../repository/manifest.ts';
-import { listPacks, runOfPack } from '../repository/packs.ts';
-import { listPoints } from '../repository/points.ts';
+import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 
 export interface DeadRun {
@@ -21,7 +19,7 @@ export interface DeadRun {
 export interface Remains {
   /** Runs that ended without clearing up. */
   readonly deadRuns: readonly DeadRun[];
-  /** Packs that no point refers to and no living run wrote; null when a damaged point keeps it from being known. */
+  /** Packs that no kept point needs and no run at work wrote; null when a damaged point keeps it from being known. */
   readonly unusedPacks: { readonly count: number; readonly bytes: number } | null;
 }
 
@@ -44,7 +42,7 @@ export async function findRemains(repo: Repository): Promise<Remains> {
       })),
       ...orphans.map((run) => ({ run, machine: null, disk: null, since: null, spool: true })),
     ],
-    unusedPacks: await findUnusedPacks(repo, new Set(leases.filter((lease) => !lease.dead).map(({ id }) => id))),
+    unusedPacks: await findUnusedPacks(repo),
   };
 }
 
@@ -53,22 +51,13 @@ export async function clearRemains(repo: Repository): Promise<void> {
   await clearLeftovers(repo, await listPacks(repo), () => {});
 }
 
-async function findUnusedPacks(repo: Repository, living: ReadonlySet<string>): Promise<Remains['unusedPacks']> {
-  // Packs first: one that is listed before the points are was either referred to by then, or is of a living run.
-  const packs = await listPacks(repo);
-  const { points, damaged } = await listPoints(repo, { includeForgotten: true });
-  if (damaged.length > 0) return null;
-  const used = new Set<string>();
-  for (const { id, manifest } of points) {
-    const path = repo.store.localPath(columnName(id, 'loc'));
-    try {
-      for (const pack of await native.packsOf(repo.vault, { path, ...manifest.map.loc })) used.add(pack);
-    } catch (error) {
-      const failure = fromNative(error, path);
-      if (isStrataError(failure, 'MAP_MISSING', 'MAP_DAMAGED', 'FRAME_DAMAGED')) return null;
-      throw failure;
-    }
+async function findUnusedPacks(repo: Repository): Promise<Remains['unusedPacks']> {
+  try {
+    const { dead } = await survey(repo, '', thisProcess(), new AbortController().signal);
+    const sizes = [...dead].filter(([name]) => name.startsWith('packs/')).map(([, bytes]) => bytes);
+    return { count: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
+  } catch (error) {
+    if (isStrataError(error, 'COLLECTION_UNSAFE', 'CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED')) return null;
+    throw error;
   }
-  const unused = [...packs.values()].filter(({ id }) => !used.has(id) && !living.has(runOfPack(id)));
-  return { count: unused.length, bytes: unused.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
