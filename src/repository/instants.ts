@@ -1,6 +1,7 @@
 /**
  * What retention counts: instants of a disk, not points. A synthetic full is the same instant as the point that it
- * equals, and stands for it.
+ * equals, and stands for it. That they are equal is read off their roots, so it holds for a synthetic full of a synthetic
+ * full too, whatever of them is gone.
  *
  * Clocks jump. A point that says it is of the year 2099 must not make all others old, nor one of 1970 be old itself,
  * so an instant is in doubt when its time contradicts what is known for certain: it lies in the future, after a point
@@ -14,14 +15,14 @@ import type { Point } from './points.ts';
 export type RetentionPoint = Pick<
   Point,
   'id' | 'machine' | 'disk' | 'time' | 'parent' | 'tags' | 'protected' | 'verified' | 'forgotten'
-> & { readonly manifest: Pick<Manifest, 'synthesis'> };
+> & { readonly manifest: Pick<Manifest, 'synthesis' | 'root'> };
 
 export type Doubt = 'in the future' | 'out of order';
 
 export interface Instant {
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** Those that are not forgotten; the first was made last and stands for all. */
+  /** Those that are not forgotten; the first stands for all. */
   readonly points: readonly [RetentionPoint, ...RetentionPoint[]];
   readonly doubt: Doubt | null;
 }
@@ -61,14 +62,15 @@ function inOrderMade(points: readonly RetentionPoint[]): Made {
   return made;
 }
 
+/** Points of one instant each, the one that stands for the others last. */
 function byInstant(made: Made): RetentionPoint[][] {
-  const keys = new Map<string, string>();
-  for (const point of made.values()) {
-    const of = point.manifest.synthesis?.of ?? point.id;
-    keys.set(point.id, isSameInstant(point, made.get(of)) ? (keys.get(of) ?? of) : of);
-  }
-  const instant = ({ id, machine, disk, time }: RetentionPoint) => [machine, disk, time, keys.get(id)].join('/');
-  return [...Map.groupBy(made.values(), instant).values()];
+  const equal = Map.groupBy(made.values(), ({ machine, disk, time, manifest }) =>
+    [machine, disk, time, manifest.root].join('/'),
+  );
+  return [...equal.values()].flatMap((points) => {
+    const [synthetic, others] = [points.filter(isSynthetic), points.filter((point) => !isSynthetic(point))];
+    return synthetic.length > 0 ? [[...others, ...synthetic]] : others.map((point) => [point]);
+  });
 }
 
 function doubtsOf(made: Made, now: number): Map<string, Doubt> {
@@ -102,8 +104,8 @@ function madeOn({ parent, manifest }: RetentionPoint): string | null {
   return parent ?? manifest.synthesis?.of ?? null;
 }
 
-function isSameInstant(a: RetentionPoint, b: RetentionPoint | undefined): boolean {
-  return a.machine === b?.machine && a.disk === b.disk && a.time === b.time;
+function isSynthetic({ manifest }: RetentionPoint): boolean {
+  return manifest.synthesis !== undefined;
 }
 
 function timeOf({ time }: RetentionPoint): number {

@@ -10,10 +10,13 @@ interface Sample extends Partial<Omit<RetentionPoint, 'id' | 'parent' | 'manifes
   readonly parent?: string | null;
   /** The point that this one equals, as a synthetic full. */
   readonly of?: string;
+  readonly root?: string;
 }
 
 /** A point of web1/sda as retention sees it; ids are filled up. */
-export function samplePoint({ id, parent = null, of, ...fields }: Sample): RetentionPoint {
+export function samplePoint({ id, parent = null, of, root = 'ab'.repeat(32), ...fields }: Sample): RetentionPoint {
+  const synthesis =
+    of === undefined ? {} : { synthesis: { of: idFrom(of), mergedPoints: 2, mode: 'reference' as const } };
   return {
     id: idFrom(id),
     machine: 'web1',
@@ -24,7 +27,7 @@ export function samplePoint({ id, parent = null, of, ...fields }: Sample): Reten
     protected: false,
     verified: null,
     forgotten: false,
-    manifest: of === undefined ? {} : { synthesis: { of: idFrom(of), mergedPoints: 2, mode: 'reference' } },
+    manifest: { root, ...synthesis },
     ...fields,
   };
 }

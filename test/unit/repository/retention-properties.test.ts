@@ -38,10 +38,10 @@ function history(steps: readonly Step[], jumping: boolean): RetentionPoint[] {
     const common = { id: index.toString(16).padStart(4, '0'), disk: made.disk, tags: made.tags };
     const marks = { protected: made.protected, verified: made.verified ? time : null, forgotten: made.forgotten };
     if (made.kind === 'synthetic' && below !== undefined) {
-      points.push(samplePoint({ ...common, ...marks, of: below.id, time: below.time }));
+      points.push(samplePoint({ ...common, ...marks, of: below.id, time: below.time, root: below.manifest.root }));
     } else {
       const parent = made.kind === 'full' ? null : (below?.id ?? null);
-      points.push(samplePoint({ ...common, ...marks, parent, time }));
+      points.push(samplePoint({ ...common, ...marks, parent, time, root: common.id }));
     }
   }
   return points;

@@ -251,13 +251,18 @@ describe('a synthetic full', () => {
       ['56', true, 'newest, last 1'],
       ['a2', false, 'superseded by 56000000'],
     ]);
+    expect(described([again, a2], { keepLast: 1 })).toEqual([
+      ['56', true, 'newest, last 1'],
+      ['a2', false, 'superseded by 56000000'],
+    ]);
     expect(described([synthetic], { keepLast: 1 })).toEqual([['55', true, 'newest, last 1']]);
   });
 
-  it('stands for nothing of another disk or time', () => {
-    for (const fields of [{ disk: 'sdb' }, { machine: 'web2' }, { time: at(1) }]) {
-      const decisions = plan([a2, { ...synthetic, ...fields }], { keepLast: 2 });
-      expect(decisions.map(({ keep }) => keep)).toEqual([true, true]);
+  it('stands for nothing of another disk, time or content, and nothing but one stands for others', () => {
+    const manifest = { ...synthetic.manifest, root: 'cd'.repeat(32) };
+    const strangers = [{ disk: 'sdb' }, { machine: 'web2' }, { time: at(1) }, { manifest }];
+    for (const other of [...strangers.map((fields) => ({ ...synthetic, ...fields })), { ...a2, id: idFrom('a9') }]) {
+      expect(plan([a2, other], { keepLast: 2 }).map(({ keep }) => keep)).toEqual([true, true]);
     }
   });
 });
