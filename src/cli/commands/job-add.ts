@@ -4,13 +4,14 @@ import type { AddResult, JobSettings } from '../../jobs/schedule/add.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, percent, text } from '../option-values.ts';
+import { addRetentionOptions, type RetentionOptions, rulesOf } from '../retention-options.ts';
 import { describeSchedule } from '../schedule.ts';
 import { fields } from '../table.ts';
 import { pointTypes } from './backup.ts';
 
 type Kind = JobSettings['kind'];
 
-interface AddOptions {
+interface AddOptions extends RetentionOptions {
   readonly source?: string;
   readonly machine?: string;
   readonly disk?: string;
@@ -21,14 +22,24 @@ interface AddOptions {
   readonly sample?: number;
   readonly every?: string;
   readonly calendar?: string;
-  readonly timeZone?: string;
   readonly replace?: true;
   readonly dryRun?: true;
 }
 
-/** Options that only one kind of job takes, by their names on the line. */
+const keepOptions = [
+  'keepLast',
+  'keepHourly',
+  'keepDaily',
+  'keepWeekly',
+  'keepMonthly',
+  'keepYearly',
+  'keepWithin',
+  'keepTag',
+] as const;
+
+/** Options that not every kind of job takes. */
 const optionsOf = {
-  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag'],
+  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag', ...keepOptions],
   verify: ['sample'],
 } as const satisfies Record<Kind, readonly (keyof AddOptions)[]>;
 
@@ -45,7 +56,6 @@ export function addJobAdd(job: Command): void {
     .addArgument(new Argument('<kind>', 'what it does').choices(Object.keys(optionsOf)))
     .option('--every <interval>', 'run it so often, from start to start: 90m, 6h, 1d', text)
     .option('--calendar <cron>', 'minute, hour, day of the month, month, day of the week: "30 1 * * *"', text)
-    .option('--time-zone <name>', "of the calendar, such as Europe/Berlin or UTC (default: this machine's)", text)
     .option('--source <path>', 'backup: block device or image file', text)
     .option('--machine <name>', "backup: machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'backup: name of the disk (default: the base name of the source)', text)
@@ -53,7 +63,8 @@ export function addJobAdd(job: Command): void {
     .option('--tracker <name>', 'backup: auto, off, or the name of a change tracker (default: auto)', text)
     .addOption(new Option('--type <type>', 'backup: type of its points (default: scheduled)').choices(pointTypes))
     .option('--tag <tag>', 'backup: mark its points; may be given several times', collect)
-    .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent)
+    .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent);
+  addRetentionOptions(command)
     .option('--replace', 'put it in place of the job of that name')
     .option('--dry-run', 'check it, and save nothing')
     .addHelpText(
@@ -61,7 +72,7 @@ export function addJobAdd(job: Command): void {
       `
 Examples:
   $ strata job add root backup --source /dev/vg0/root --calendar '30 1 * * *' --time-zone Europe/Berlin
-  $ strata job add mail backup --source /dev/vg0/mail --tag mail --every 90m
+  $ strata job add mail backup --source /dev/vg0/mail --tag mail --every 90m --keep-hourly 24 --keep-daily 30
   $ strata job add check verify --sample 5 --every 7d`,
     );
   perform<AddOptions, [string, Kind]>(command, async (session, options, name, kind) => {
@@ -89,14 +100,20 @@ Examples:
 }
 
 function settingsOf(kind: Kind, options: AddOptions): JobSettings {
-  for (const [other, names] of Object.entries(optionsOf)) {
-    const [misplaced] = other === kind ? [] : names.filter((name) => options[name] !== undefined);
-    if (misplaced) throw fail('USAGE', { problem: `--${misplaced} does not go with a ${kind} job` });
-  }
+  const taken: readonly string[] = optionsOf[kind];
+  const misplaced = Object.values(optionsOf)
+    .flat()
+    .find((name) => options[name] !== undefined && !taken.includes(name));
+  if (misplaced) throw fail('USAGE', { problem: `${wordOf(misplaced)} does not go with a ${kind} job` });
   if (kind === 'verify') return { kind, samplePercent: options.sample };
   const { source, machine, disk, snapshot, tracker, type, tag } = options;
   if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag };
+  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, keep: rulesOf(options) };
+}
+
+/** `keepLast` → `--keep-last`. */
+function wordOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function describe({ dryRun, path, job }: AddResult): string[] {

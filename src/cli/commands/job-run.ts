@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import type { Performed, SavedRun } from '../../jobs/schedule/run-saved-job.ts';
+import type { Performed } from '../../jobs/schedule/run-saved-job.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { complain } from '../output.ts';
 import { describe as describeBackup } from './backup.ts';
 import { describe as describeVerify } from './verify.ts';
 
@@ -25,14 +26,16 @@ export function addJobRun(job: Command): void {
     }
     const run = await runSavedJob(request, schedulePlaces(), session.job());
     session.conclude(describe(run));
-    return isDamaged(run) ? exitCodes.damaged : exitCodes.done;
+    if (run.failure !== null) complain('error', run.failure.message, run.failure.hint);
+    return run.exitCode;
   });
 }
 
 function describe(performed: Performed): string[] {
-  return performed.kind === 'backup' ? describeBackup(performed.result) : describeVerify(performed.result);
-}
-
-function isDamaged(run: SavedRun): boolean {
-  return run.kind === 'verify' && run.result.damaged > 0;
+  if (performed.kind === 'verify') return describeVerify(performed.result);
+  const { result, forgetting } = performed;
+  if (forgetting === null) return describeBackup(result);
+  const { dryRun, forgotten, points } = forgetting;
+  const verb = dryRun ? 'would forget' : 'forgot';
+  return [...describeBackup(result), `${verb} ${forgotten.length} of ${points.length} points`];
 }

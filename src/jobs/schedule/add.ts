@@ -6,12 +6,13 @@ import { checkSnapshotPolicy } from '../../backup/snapshots/provider.ts';
 import { checkTrackerPolicy } from '../../backup/trackers/tracker.ts';
 import { fail } from '../../errors.ts';
 import { Repository } from '../../repository/repository.ts';
+import type { RetentionRules } from '../../repository/retention.ts';
 import { refuseUrl } from '../access.ts';
 import { localTimeZone } from './calendar.ts';
 import { isStale } from './install.ts';
 import type { Places } from './places.ts';
 import { readPassphrase } from './saved-access.ts';
-import { checkJob, requireJobName, type SavedJob } from './saved-job.ts';
+import { checkJob, type KeepRules, requireJobName, type SavedJob, type Schedule } from './saved-job.ts';
 import { jobPath, writeSavedJob } from './saved-jobs.ts';
 
 /** What the kinds take; relative paths are those of the caller. */
@@ -21,6 +22,8 @@ export type JobSettings =
       'machine' | 'disk' | 'snapshot' | 'tracker' | 'type' | 'tags'
     > & {
         readonly source: string;
+        /** What to keep after each backup; null: everything. */
+        readonly keep: RetentionRules | null;
       })
   | { readonly kind: 'verify'; readonly samplePercent?: number | undefined };
 
@@ -31,7 +34,7 @@ export interface AddRequest {
   /** An interval such as 6h, or a cron expression; neither for a job that is only run by hand. */
   readonly every: string | undefined;
   readonly calendar: string | undefined;
-  /** Of the calendar; default: the machine's. */
+  /** Of the calendar and of the rules what to keep; default: the machine's. */
   readonly timeZone: string | undefined;
   readonly settings: JobSettings;
   readonly replace: boolean;
@@ -52,14 +55,16 @@ export async function addSavedJob(request: AddRequest, places: Places): Promise<
   const { name, replace, dryRun } = request;
   requireJobName(name);
   refuseUrl(request.location);
-  const { kind, settings } = completed(request.settings);
+  refuseTimeZone(request);
+  const timeZone = request.timeZone ?? localTimeZone();
+  const { kind, settings } = completed(request.settings, timeZone);
   const job = checkJob({
     format: 1,
     name,
     kind,
     repository: resolve(request.location),
     passwordFile: request.passwordFile === undefined ? null : resolve(request.passwordFile),
-    schedule: scheduleOf(request),
+    schedule: scheduleOf(request, timeZone),
     saved: new Date().toISOString(),
     settings,
   });
@@ -70,16 +75,20 @@ export async function addSavedJob(request: AddRequest, places: Places): Promise<
   return { dryRun, path, job, stale: replace && (await isStale(job)) };
 }
 
-function completed(settings: JobSettings): { kind: SavedJob['kind']; settings: SavedJob['settings'] } {
+function completed(
+  settings: JobSettings,
+  timeZone: string,
+): { kind: SavedJob['kind']; settings: SavedJob['settings'] } {
   if (settings.kind === 'verify') return { kind: 'verify', settings: { samplePercent: settings.samplePercent ?? 100 } };
   if (settings.source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
-  const { kind, ...given } = settings;
+  const { kind, keep, ...given } = settings;
   // The host may be renamed, and the job still means the same machine.
   const { machine, disk, snapshot, tracker, type, tags } = orderOf({ type: 'scheduled', ...withoutGaps(given) });
   checkSnapshotPolicy(snapshot);
   checkTrackerPolicy(tracker);
   const source = resolve(given.source);
-  return { kind, settings: { source, machine, disk, snapshot, tracker, type, tags: [...tags] } };
+  const rules = keep === null ? null : keepOf(keep, timeZone);
+  return { kind, settings: { source, machine, disk, snapshot, tracker, type, tags: [...tags], keep: rules } };
 }
 
 /** `undefined` is no type of point. */
@@ -87,16 +96,22 @@ function withoutGaps<Given extends object>(given: Given): Given {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Given;
 }
 
-function scheduleOf({ every, calendar, timeZone }: AddRequest): object | null {
-  if (every === undefined && calendar === undefined) {
-    if (timeZone !== undefined) throw fail('USAGE', { problem: '--time-zone needs --calendar' });
-    return null;
-  }
+function keepOf({ keepTags, ...rules }: RetentionRules, timeZone: string): KeepRules {
+  return { ...rules, keepTags: keepTags && [...keepTags], timeZone };
+}
+
+function refuseTimeZone({ calendar, timeZone, settings }: AddRequest): void {
+  const used = calendar !== undefined || (settings.kind === 'backup' && settings.keep !== null);
+  if (timeZone === undefined || used) return;
+  throw fail('USAGE', { problem: '--time-zone needs --calendar, or rules what to keep' });
+}
+
+function scheduleOf({ every, calendar }: AddRequest, timeZone: string): Schedule | null {
   if (every !== undefined && calendar !== undefined) {
     throw fail('USAGE', { problem: '--every and --calendar exclude each other' });
   }
-  if (every !== undefined && timeZone !== undefined) throw fail('USAGE', { problem: '--time-zone needs --calendar' });
-  return every !== undefined ? { every } : { calendar, timeZone: timeZone ?? localTimeZone() };
+  if (every !== undefined) return { every };
+  return calendar === undefined ? null : { calendar, timeZone };
 }
 
 /** Whoever runs the job may have nobody to ask. */

@@ -5,6 +5,7 @@
  * that fits the month or the week, systemd takes one that fits both: then there are two lines. A time of day that the
  * clocks leave out in spring is refused: cron comes an hour later then, systemd not at all that day.
  */
+import { existsSync } from 'node:fs';
 import { fail, type StrataError } from '../../errors.ts';
 import { type Calendar, nextOccurrences } from './calendar.ts';
 
@@ -40,6 +41,7 @@ export function onCalendar(calendar: Calendar, now: number): string[] {
   const dayList = listed(valuesOf(day, days), day);
   const week = [...new Set(valuesOf(weekday, inWeek).map((value) => value % 7))].sort((a, b) => a - b);
   const weekList = week.length === 7 ? '' : `${week.map((value) => weekdays[value]).join(',')} `;
+  if (!systemdKnows(calendar.timeZone)) throw unsuitable(calendar, `it knows no time zone ${calendar.timeZone}`);
   const missing = missingTime(calendar, now);
   if (missing !== null) throw unsuitable(calendar, `${missing}, and systemd would leave that day out`);
   const line = (ofWeek: string, ofMonth: string) => `${ofWeek}*-${monthList}-${ofMonth} ${time} ${calendar.timeZone}`;
@@ -82,6 +84,11 @@ function numberOf({ names }: Field, text: string, end: 'first' | 'last'): number
 function listed(values: readonly number[], { low, high }: Field): string {
   if (values.length === high - low + 1) return '*';
   return values.map((value) => String(value).padStart(2, '0')).join(',');
+}
+
+/** systemd takes the names of files, in which case matters. */
+function systemdKnows(timeZone: string): boolean {
+  return timeZone === 'UTC' || existsSync(`/usr/share/zoneinfo/${timeZone}`);
 }
 
 /** When croner moves an occurrence out of an hour that the clocks leave out; null when it never does. */

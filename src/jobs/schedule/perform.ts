@@ -1,15 +1,25 @@
 /** What each kind of saved job does: the same job functions that the commands call. */
-import { fail } from '../../errors.ts';
+import { fail, isStrataError } from '../../errors.ts';
 import type { RepositoryAccess } from '../access.ts';
 import { type BackupResult, backupJob } from '../backup.ts';
-import type { Job } from '../job.ts';
+import { type ForgetByRulesResult, forgetByRulesJob } from '../forget.ts';
+import { describeFailure, type Failure, type Job, runJob } from '../job.ts';
 import { type VerifyResult, verifyJob } from '../verify.ts';
 import type { SavedJob } from './saved-job.ts';
 
 /** What came of it, by the kind of job. */
 export type Performed =
-  | { readonly kind: 'backup'; readonly result: BackupResult }
-  | { readonly kind: 'verify'; readonly result: VerifyResult };
+  | {
+      readonly kind: 'backup';
+      readonly result: BackupResult;
+      /** Null without rules what to keep, and when it failed. */
+      readonly forgetting: ForgetByRulesResult | null;
+      /** Of the forgetting: the point is made all the same. */
+      readonly failure: Failure | null;
+    }
+  | { readonly kind: 'verify'; readonly result: VerifyResult; readonly failure: Failure | null };
+
+type BackupJob = Extract<SavedJob, { kind: 'backup' }>;
 
 /** Does what a saved job is for, or says what it would do: USAGE for a kind of which there is no dry run. */
 export async function perform(
@@ -19,12 +29,37 @@ export async function perform(
   job: Job,
 ): Promise<Performed> {
   switch (saved.kind) {
-    case 'backup':
-      return { kind: 'backup', result: await backupJob(access, { ...saved.settings, dryRun }, job) };
+    case 'backup': {
+      const { keep: _, ...request } = saved.settings;
+      const result = await backupJob(access, { ...request, dryRun }, job);
+      return { kind: 'backup', result, ...(await forgetAfter(saved, access, dryRun, job)) };
+    }
     case 'verify': {
       if (dryRun) throw fail('USAGE', { problem: 'a verify job has no dry run: it writes nothing but what it found' });
       const request = { specs: [], all: true, samplePercent: saved.settings.samplePercent };
-      return { kind: 'verify', result: await verifyJob(access, request, job) };
+      const result = await verifyJob(access, request, job);
+      const { damaged, points } = result;
+      const failure = damaged === 0 ? null : describeFailure(fail('DAMAGE_FOUND', { damaged, points: points.length }));
+      return { kind: 'verify', result, failure };
     }
+  }
+}
+
+/** Drops what the rules of the job do not keep of its disk. */
+async function forgetAfter(
+  { settings: { keep, machine, disk } }: BackupJob,
+  access: RepositoryAccess,
+  dryRun: boolean,
+  job: Job,
+): Promise<{ forgetting: ForgetByRulesResult | null; failure: Failure | null }> {
+  if (keep === null) return { forgetting: null, failure: null };
+  const { timeZone, ...rules } = keep;
+  const request = { rules, machine, disk, timeZone, dryRun };
+  try {
+    return { forgetting: await runJob(job, (emit) => forgetByRulesJob(access, request, emit)), failure: null };
+  } catch (error) {
+    // The first point of a disk is yet to be made.
+    if (dryRun && isStrataError(error, 'POINT_NOT_FOUND')) return { forgetting: null, failure: null };
+    return { forgetting: null, failure: describeFailure(error) };
   }
 }

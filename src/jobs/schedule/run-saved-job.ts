@@ -2,7 +2,7 @@
  * One run of a saved job: under its lock, with a record that is written before anything is done. So whatever ends the
  * run, even `kill -9`, can be seen in the history.
  */
-import { fail, reasonOf } from '../../errors.ts';
+import { reasonOf } from '../../errors.ts';
 import type { Warning } from '../../repository/events.ts';
 import { type Here, thisProcess } from '../../repository/here.ts';
 import { describeFailure, type Job, type JobEvent, runJob } from '../job.ts';
@@ -17,7 +17,7 @@ import { readSavedJob } from './saved-jobs.ts';
 export type { Performed } from './perform.ts';
 
 /** A run as it is reported: its record, and what the job itself had to say. */
-export type SavedRun = Omit<RunRecord, 'format' | 'process' | 'kind'> & Performed;
+export type SavedRun = Omit<RunRecord, 'format' | 'process' | 'kind'> & Performed & { readonly exitCode: number };
 
 export interface SavedRunRequest {
   readonly name: string;
@@ -57,7 +57,7 @@ export async function runSavedJob(
         throw error;
       });
       const { format: _, process: __, ...run } = await record(ended(performed, warnings));
-      return { ...run, ...performed };
+      return { ...run, ...performed, exitCode: performed.failure?.exitCode ?? (run.warnings.length > 0 ? 3 : 0) };
     } finally {
       await lock.release();
     }
@@ -83,24 +83,20 @@ function passedOn({ report, signal }: Job, warnings: Warning[]): Job {
 }
 
 function ended(performed: Performed, warnings: readonly Warning[]): RunEnd {
-  const common = { warnings: [...warnings], outcome: warnings.length > 0 ? 'warnings' : 'done', error: null } as const;
-  switch (performed.kind) {
-    case 'backup': {
-      const { bytesRead, bytesStored, point } = performed.result;
-      return { ...common, bytesRead, bytesStored, point };
-    }
-    case 'verify': {
-      const { bytesRead, damaged, points } = performed.result;
-      const account = { ...common, bytesRead, bytesStored: 0, point: null };
-      if (damaged === 0) return account;
-      const { code, message } = fail('DAMAGE_FOUND', { damaged, points: points.length });
-      return { ...account, outcome: 'failed', error: { code, message } };
-    }
-  }
+  const { bytesRead } = performed.result;
+  const made = performed.kind === 'backup' ? performed.result : { bytesStored: 0, point: null };
+  const account = { bytesRead, bytesStored: made.bytesStored, point: made.point, warnings };
+  if (performed.failure === null)
+    return { ...account, outcome: warnings.length > 0 ? 'warnings' : 'done', error: null };
+  const { code, message } = performed.failure;
+  return { ...account, outcome: outcomeOf(code), error: { code, message } };
 }
 
 function failed(error: unknown, warnings: readonly Warning[]): RunEnd {
   const { code, message } = describeFailure(error);
-  const outcome = code === 'INTERRUPTED' ? 'interrupted' : 'failed';
-  return { outcome, bytesRead: 0, bytesStored: 0, point: null, warnings: [...warnings], error: { code, message } };
+  return { outcome: outcomeOf(code), bytesRead: 0, bytesStored: 0, point: null, warnings, error: { code, message } };
+}
+
+function outcomeOf(code: string): RunEnd['outcome'] {
+  return code === 'INTERRUPTED' ? 'interrupted' : 'failed';
 }

@@ -3,8 +3,10 @@
  * person may leave open is filled in when the job is made, so that it means the same for ever, whoever runs it.
  */
 import { z } from 'zod';
-import { fail } from '../../errors.ts';
+import { fail, reasonOf } from '../../errors.ts';
 import { diskName } from '../../repository/manifest.ts';
+import { openZone } from '../../repository/periods.ts';
+import { checkRules } from '../../repository/retention.ts';
 import { type Calendar, calendarProblem } from './calendar.ts';
 import { parseInterval } from './interval.ts';
 
@@ -36,6 +38,30 @@ const scheduleSchema = z
     ({ every, calendar = '', timeZone = '' }): Schedule => (every === undefined ? { calendar, timeZone } : { every }),
   );
 
+const count = z.int().positive().optional();
+
+/** Rules of forgetting (src/repository/retention.ts); the hours, days and so on are those of the time zone. */
+const keepSchema = z
+  .strictObject({
+    keepLast: count,
+    keepHourly: count,
+    keepDaily: count,
+    keepWeekly: count,
+    keepMonthly: count,
+    keepYearly: count,
+    keepWithin: z.string().optional(),
+    keepTags: z.array(someText).optional(),
+    timeZone: someText,
+  })
+  .superRefine(({ timeZone, ...rules }, context) => {
+    try {
+      checkRules(rules);
+      openZone(timeZone);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: reasonOf(error) });
+    }
+  });
+
 const backupSettings = z.strictObject({
   source: absolutePath,
   machine: diskName,
@@ -44,6 +70,8 @@ const backupSettings = z.strictObject({
   tracker: someText,
   type: z.enum(['manual', 'scheduled', 'snapshot', 'pre-deploy']),
   tags: z.array(someText),
+  /** Which points of the disk stay after each backup; null: all. */
+  keep: keepSchema.nullable(),
 });
 
 const verifySettings = z.strictObject({
@@ -68,6 +96,8 @@ const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...common, kind: z.literal('backup'), settings: backupSettings }),
   z.strictObject({ ...common, kind: z.literal('verify'), settings: verifySettings }),
 ]);
+
+export type KeepRules = z.infer<typeof keepSchema>;
 
 export type SavedJob = Readonly<z.infer<typeof jobSchema>>;
 

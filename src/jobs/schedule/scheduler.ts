@@ -7,11 +7,10 @@
  * slept and a clock that was set are noticed; a clock that went backwards makes all plans anew.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { isStrataError } from '../../errors.ts';
+import { reasonOf } from '../../errors.ts';
 import { type Here, thisProcess } from '../../repository/here.ts';
 import { dueAt } from './due.ts';
 import { lastRun, recordMissed } from './run-history.ts';
-import type { RunRecord } from './run-record.ts';
 import type { SavedJob } from './saved-job.ts';
 import type { FoundJobs } from './saved-jobs.ts';
 
@@ -49,6 +48,8 @@ const machineClock: Clock = {
 /** What is planned for a job as it stands, after its last run. */
 interface Plan {
   readonly basis: string;
+  readonly lastId: string | undefined;
+  /** Milliseconds; null when it has no schedule. */
   readonly due: number | null;
 }
 
@@ -58,42 +59,49 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   const here: Here = { ...thisProcess(), now: clock.now };
   const plans = new Map<string, Plan>();
   const running = new Map<string, Promise<void>>();
-  /** When the last run by this scheduler of a job ended. */
+  /** When the last run of a job by this scheduler ended. */
   const ended = new Map<string, number>();
   const tell = onceEach(options.trouble);
   let rouse = Promise.withResolvers<void>();
   let looked = Number.NEGATIVE_INFINITY;
-
-  const start = async (job: SavedJob, due: number, now: number) => {
-    const busyThen = (ended.get(job.name) ?? Number.NEGATIVE_INFINITY) >= due;
-    let before: RunRecord | null = null;
-    try {
-      before = await lastRun(runs, job.name, here);
-      if (now - due > punctual && !busyThen) await recordMissed(runs, { job: job.name, kind: job.kind }, due, here);
-      await options.run(job, signal);
-      tell(`job ${job.name}`, null);
-    } catch (error) {
-      // The history tells of a run that failed; this tells of one that could not begin.
-      const after = await lastRun(runs, job.name, here).catch(() => before);
-      if (after?.id === before?.id) {
-        tell(`job ${job.name}`, messageOf(error));
-        await clock.wait(longestWait, signal);
-      }
-    } finally {
-      ended.set(job.name, clock.now());
-      running.delete(job.name);
-      rouse.resolve();
-    }
-  };
 
   const planOf = async (job: SavedJob, now: number): Promise<Plan> => {
     const last = await lastRun(runs, job.name, here);
     const basis = JSON.stringify([job, last?.id]);
     const known = plans.get(job.name);
     if (known?.basis === basis) return known;
-    const plan = { basis, due: dueAt(job, last === null ? null : Date.parse(last.started), now) };
+    const due = dueAt(job, last === null ? null : Date.parse(last.started), now);
+    const plan = { basis, lastId: last?.id, due };
     plans.set(job.name, plan);
     return plan;
+  };
+
+  const run = async (job: SavedJob, lastId: string | undefined) => {
+    try {
+      await options.run(job, signal);
+      tell(job.name, null);
+    } catch (error) {
+      // The history tells of a run that failed. Of one that could not begin it knows nothing, and it would be due at once.
+      const last = await lastRun(runs, job.name, here).catch(() => null);
+      if (last === null || last.id === lastId) {
+        tell(job.name, `job ${job.name} could not be run: ${reasonOf(error)}`);
+        await clock.wait(longestWait, signal);
+      }
+    }
+    ended.set(job.name, clock.now());
+    running.delete(job.name);
+    rouse.resolve();
+  };
+
+  /** Starts the job if it is due; the moment from which it will be. */
+  const look = async (job: SavedJob, now: number): Promise<number> => {
+    if (running.has(job.name)) return Number.POSITIVE_INFINITY;
+    const { due, lastId } = await planOf(job, now);
+    if (due === null || due > now) return due ?? Number.POSITIVE_INFINITY;
+    const wasBusy = (ended.get(job.name) ?? Number.NEGATIVE_INFINITY) >= due;
+    if (now - due > punctual && !wasBusy) await recordMissed(runs, { job: job.name, kind: job.kind }, due, here);
+    running.set(job.name, run(job, lastId));
+    return Number.POSITIVE_INFINITY;
   };
 
   while (!signal.aborted) {
@@ -102,22 +110,17 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
     looked = now;
     rouse = Promise.withResolvers();
     let next = now + longestWait;
-    try {
-      const { jobs, unreadable } = await options.jobs();
-      for (const message of unreadable) tell(message, message);
-      for (const job of jobs) {
-        if (running.has(job.name)) continue;
-        const { due } = await planOf(job, now);
-        if (due === null) continue;
-        if (due <= now) running.set(job.name, start(job, due, now));
-        else next = Math.min(next, due);
-      }
-    } catch (error) {
-      tell('jobs', messageOf(error));
+    const { jobs, unreadable } = await options.jobs();
+    for (const message of unreadable) tell(message, message);
+    for (const job of jobs) {
+      const due = await look(job, now).catch((error: unknown) => {
+        tell(job.name, `job ${job.name} could not be run: ${reasonOf(error)}`);
+        return next;
+      });
+      next = Math.min(next, due);
     }
     const woken = new AbortController();
-    const either = AbortSignal.any([signal, woken.signal]);
-    await Promise.race([clock.wait(next - now, either), rouse.promise]);
+    await Promise.race([clock.wait(next - now, AbortSignal.any([signal, woken.signal])), rouse.promise]);
     woken.abort();
   }
   await Promise.all(running.values());
@@ -133,8 +136,4 @@ function onceEach(trouble: (message: string) => void): (about: string, message: 
       trouble(message);
     }
   };
-}
-
-function messageOf(error: unknown): string {
-  return isStrataError(error) ? error.message : String(error);
 }
