@@ -3,16 +3,17 @@
  * one another; after each step all points that should be there are, to the byte. STRATA_SEED repeats a life, STRATA_STEPS
  * makes it longer.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+
 import { randomInt } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { Repository } from '../../src/repository/repository.ts';
-import { beginReading } from '../../src/repository/reading.ts';
 import { survey } from '../../src/repository/collection/survey.ts';
 import { thisProcess } from '../../src/repository/here.ts';
+import { beginReading } from '../../src/repository/reading.ts';
+import { Repository } from '../../src/repository/repository.ts';
 import { scratchMemory } from '../unit/scratch.ts';
-import { randomFrom, type Random } from './random.ts';
+import { type Random, randomFrom } from './random.ts';
 import { World } from './world.ts';
 
 const hour = 3_600_000;
@@ -35,7 +36,7 @@ async function act(world: World, random: Random): Promise<string> {
   const disk = random.one(disks) ?? 'a';
   const point = random.one(world.kept);
   const roll = random.below(100);
-  if (point === undefined || roll < 30) return named('backup', world.backup(disk));
+  if (point === undefined || roll < 30) return named('backup', world.backup(disk, random.chance(0.05)));
   if (roll < 50 || world.kept.length > mostPoints) return named('forget', world.forget(point));
   if (roll < 60) return named('synthesize', world.synthesize(point, random.chance(0.5) ? 'reference' : 'copy'));
   if (roll < 65) return named('protect', world.protect(point, !point.protected));
@@ -62,7 +63,10 @@ async function meet(world: World, random: Random): Promise<string> {
     case 2:
       return named('synthesis beside gc', together(world, point && world.synthesize(point, 'copy'), world.collect(0)));
     case 3:
-      return named('synthesis beside backup', together(world, point && world.synthesize(point, 'reference'), world.backup(one)));
+      return named(
+        'synthesis beside backup',
+        together(world, point && world.synthesize(point, 'reference'), world.backup(one)),
+      );
     default:
       return named('reading beside forget and gc', point ? readForgotten(world, point.id) : Promise.resolve());
   }

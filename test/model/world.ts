@@ -2,15 +2,15 @@
  * A repository and what it should hold: every action is done to both, and `check` compares them. The model is a list of
  * points with their contents in memory; it knows nothing of maps, packs or chains.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { backup } from '../../src/backup/backup.ts';
 import { verify } from '../../src/backup/verify.ts';
+import { chainOf } from '../../src/repository/chain.ts';
 import { type CollectionResult, collect } from '../../src/repository/collection/collect.ts';
 import { undelete } from '../../src/repository/collection/undelete.ts';
 import { contentReader } from '../../src/repository/content.ts';
-import { chainOf } from '../../src/repository/chain.ts';
 import { forgetPoints } from '../../src/repository/forget.ts';
 import { type Here, thisProcess } from '../../src/repository/here.ts';
 import { writeMark } from '../../src/repository/marks.ts';
@@ -82,10 +82,16 @@ export class World {
     return after;
   }
 
-  async backup(disk: string, signal = never): Promise<void> {
-    const content = await this.change(disk);
+  async backup(disk: string, full = false): Promise<void> {
+    await this.change(disk);
+    await this.backupAsIs(disk, full);
+  }
+
+  /** Backs up what stands in the image. */
+  async backupAsIs(disk: string, full = false): Promise<void> {
+    const content = await readFile(this.image(disk));
     const request = { source: this.image(disk), machine: 'm', disk, cacheFolder: this.cacheFolder };
-    const made = await backup(this.repo, { ...request, full: this.#random.chance(0.05) }, quiet, signal);
+    const made = await backup(this.repo, { ...request, full }, quiet, never);
     expect(made.warnings).toEqual([]);
     this.add(made.point, disk, content);
   }
