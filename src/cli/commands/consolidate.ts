@@ -76,7 +76,8 @@ Examples:
   });
 }
 
-function describe({ dryRun, disks, collection, seconds }: ConsolidationResult): string[] {
+/** The lines about a consolidation. */
+export function describe({ dryRun, disks, collection, seconds }: ConsolidationResult): string[] {
   const lines = disks.flatMap((disk) => describeDisk(disk, dryRun));
   if (collection !== null) {
     const { freed, waiting } = collection;

@@ -2,8 +2,9 @@ import { Argument, type Command, Option } from 'commander';
 import { fail } from '../../errors.ts';
 import type { AddResult, JobSettings } from '../../jobs/schedule/add.ts';
 import { perform } from '../action.ts';
+import { diskOf } from '../disk-name.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, percent, text } from '../option-values.ts';
+import { collect, percent, span, text, wholeNumber } from '../option-values.ts';
 import { addRetentionOptions, type RetentionOptions, rulesOf } from '../retention-options.ts';
 import { describeSchedule } from '../schedule.ts';
 import { fields } from '../table.ts';
@@ -20,11 +21,19 @@ interface AddOptions extends RetentionOptions {
   readonly type?: (typeof pointTypes)[number];
   readonly tag?: readonly string[];
   readonly sample?: number;
+  readonly only?: readonly string[];
+  readonly maxChain?: number;
+  readonly fullEvery?: number;
+  readonly mode?: 'reference' | 'copy';
+  readonly grace?: number;
+  readonly maxUnused?: number;
   readonly every?: string;
   readonly calendar?: string;
   readonly replace?: true;
   readonly dryRun?: true;
 }
+
+const day = 86_400_000;
 
 const keepOptions = [
   'keepLast',
@@ -41,6 +50,7 @@ const keepOptions = [
 const optionsOf = {
   backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag', ...keepOptions],
   verify: ['sample'],
+  consolidate: ['only', 'maxChain', 'fullEvery', 'mode', 'grace', 'maxUnused', ...keepOptions],
 } as const satisfies Record<Kind, readonly (keyof AddOptions)[]>;
 
 export function addJobAdd(job: Command): void {
@@ -63,7 +73,13 @@ export function addJobAdd(job: Command): void {
     .option('--tracker <name>', 'backup: auto, off, or the name of a change tracker (default: auto)', text)
     .addOption(new Option('--type <type>', 'backup: type of its points (default: scheduled)').choices(pointTypes))
     .option('--tag <tag>', 'backup: mark its points; may be given several times', collect)
-    .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent);
+    .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent)
+    .option('--only <machine/disk>', 'consolidate: this disk; may be given several times (default: all)', collect)
+    .option('--max-chain <n>', 'consolidate: merge chains of more than n points', wholeNumber(1))
+    .option('--full-every <time>', 'consolidate: merge chains whose full is so much older, such as 30d', span)
+    .addOption(new Option('--mode <mode>', 'consolidate: how (default: reference)').choices(['reference', 'copy']))
+    .option('--grace <time>', 'consolidate: how long the trash is kept (default: 24h)', span)
+    .option('--max-unused <percent>', 'consolidate: rewrite sparse packs until no more is unused', percent);
   addRetentionOptions(command)
     .option('--replace', 'put it in place of the job of that name')
     .option('--dry-run', 'check it, and save nothing')
@@ -73,7 +89,8 @@ export function addJobAdd(job: Command): void {
 Examples:
   $ strata job add root backup --source /dev/vg0/root --calendar '30 1 * * *' --time-zone Europe/Berlin
   $ strata job add mail backup --source /dev/vg0/mail --tag mail --every 90m --keep-hourly 24 --keep-daily 30
-  $ strata job add check verify --sample 5 --every 7d`,
+  $ strata job add check verify --sample 5 --every 7d
+  $ strata job add tidy consolidate --max-chain 30 --keep-daily 14 --keep-monthly 12 --calendar '0 5 * * 0'`,
     );
   perform<AddOptions, [string, Kind]>(command, async (session, options, name, kind) => {
     const { addSavedJob } = await import('../../jobs/schedule/add.ts');
@@ -106,9 +123,15 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
     .find((name) => options[name] !== undefined && !taken.includes(name));
   if (misplaced) throw fail('USAGE', { problem: `${wordOf(misplaced)} does not go with a ${kind} job` });
   if (kind === 'verify') return { kind, samplePercent: options.sample };
+  const keep = rulesOf(options);
+  if (kind === 'consolidate') {
+    const { only, maxChain = null, fullEvery = null, mode = 'reference', grace = day, maxUnused } = options;
+    const disks = only === undefined ? null : only.map(diskOf);
+    return { kind, disks, maxChain, fullEvery, mode, keep, grace, maxUnused: maxUnused ? maxUnused / 100 : null };
+  }
   const { source, machine, disk, snapshot, tracker, type, tag } = options;
   if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, keep: rulesOf(options) };
+  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, keep };
 }
 
 /** `keepLast` → `--keep-last`. */

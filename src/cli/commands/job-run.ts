@@ -4,6 +4,7 @@ import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { complain } from '../output.ts';
 import { describe as describeBackup } from './backup.ts';
+import { describe as describeConsolidation } from './consolidate.ts';
 import { describe as describeVerify } from './verify.ts';
 
 export function addJobRun(job: Command): void {
@@ -33,6 +34,7 @@ export function addJobRun(job: Command): void {
 
 function describe(performed: Performed): string[] {
   if (performed.kind === 'verify') return describeVerify(performed.result);
+  if (performed.kind === 'consolidate') return describeConsolidation(performed.result);
   const { result, forgetting } = performed;
   if (forgetting === null) return describeBackup(result);
   const { dryRun, forgotten, points } = forgetting;

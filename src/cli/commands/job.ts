@@ -110,6 +110,13 @@ function describe({ job, path, due, last }: JobOverview): string[] {
     ['schedule', describeSchedule(schedule)],
     ['due', due === null ? '' : formatTime(due)],
     ['last run', last === null ? 'none' : `${formatTime(last.started)} ${last.outcome}`],
-    ...Object.entries(settings).map(([key, value]) => [key, [value].flat().join(', ')] as const),
+    ...Object.entries(settings).map(([key, value]) => [key, describeSetting(value)] as const),
   ]);
+}
+
+/** Texts as they are, anything larger as in the file. */
+function describeSetting(value: unknown): string {
+  if (value === null) return '';
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value.join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

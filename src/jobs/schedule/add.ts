@@ -8,6 +8,7 @@ import { fail } from '../../errors.ts';
 import { Repository } from '../../repository/repository.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
 import { refuseUrl } from '../access.ts';
+import type { ConsolidationRequest } from '../consolidate.ts';
 import { localTimeZone } from './calendar.ts';
 import { isStale } from './install.ts';
 import type { Places } from './places.ts';
@@ -25,7 +26,11 @@ export type JobSettings =
         /** What to keep after each backup; null: everything. */
         readonly keep: RetentionRules | null;
       })
-  | { readonly kind: 'verify'; readonly samplePercent?: number | undefined };
+  | { readonly kind: 'verify'; readonly samplePercent?: number | undefined }
+  | ({ readonly kind: 'consolidate'; readonly keep: RetentionRules | null } & Pick<
+      ConsolidationRequest,
+      'disks' | 'maxChain' | 'fullEvery' | 'mode' | 'grace' | 'maxUnused'
+    >);
 
 export interface AddRequest {
   readonly name: string;
@@ -75,11 +80,12 @@ export async function addSavedJob(request: AddRequest, places: Places): Promise<
   return { dryRun, path, job, stale: replace && (await isStale(job)) };
 }
 
-function completed(
-  settings: JobSettings,
-  timeZone: string,
-): { kind: SavedJob['kind']; settings: SavedJob['settings'] } {
+function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['kind']; settings: object } {
   if (settings.kind === 'verify') return { kind: 'verify', settings: { samplePercent: settings.samplePercent ?? 100 } };
+  if (settings.kind === 'consolidate') {
+    const { kind, keep, ...policy } = settings;
+    return { kind, settings: { ...policy, keep: keepOf(keep, timeZone) } };
+  }
   if (settings.source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
   const { kind, keep, ...given } = settings;
   // The host may be renamed, and the job still means the same machine.
@@ -87,7 +93,7 @@ function completed(
   checkSnapshotPolicy(snapshot);
   checkTrackerPolicy(tracker);
   const source = resolve(given.source);
-  const rules = keep === null ? null : keepOf(keep, timeZone);
+  const rules = keepOf(keep, timeZone);
   return { kind, settings: { source, machine, disk, snapshot, tracker, type, tags: [...tags], keep: rules } };
 }
 
@@ -96,12 +102,14 @@ function withoutGaps<Given extends object>(given: Given): Given {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Given;
 }
 
-function keepOf({ keepTags, ...rules }: RetentionRules, timeZone: string): KeepRules {
-  return { ...rules, keepTags: keepTags && [...keepTags], timeZone };
+function keepOf(rules: RetentionRules | null, timeZone: string): KeepRules | null {
+  if (rules === null) return null;
+  const { keepTags, ...counts } = rules;
+  return { ...counts, keepTags: keepTags && [...keepTags], timeZone };
 }
 
 function refuseTimeZone({ calendar, timeZone, settings }: AddRequest): void {
-  const used = calendar !== undefined || (settings.kind === 'backup' && settings.keep !== null);
+  const used = calendar !== undefined || ('keep' in settings && settings.keep !== null);
   if (timeZone === undefined || used) return;
   throw fail('USAGE', { problem: '--time-zone needs --calendar, or rules what to keep' });
 }

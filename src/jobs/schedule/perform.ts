@@ -2,6 +2,7 @@
 import { fail, isStrataError } from '../../errors.ts';
 import type { RepositoryAccess } from '../access.ts';
 import { type BackupResult, backupJob } from '../backup.ts';
+import { type ConsolidationResult, consolidateJob } from '../consolidate.ts';
 import { type ForgetByRulesResult, forgetByRulesJob } from '../forget.ts';
 import { describeFailure, type Failure, type Job, runJob } from '../job.ts';
 import { type VerifyResult, verifyJob } from '../verify.ts';
@@ -17,7 +18,8 @@ export type Performed =
       /** Of the forgetting: the point is made all the same. */
       readonly failure: Failure | null;
     }
-  | { readonly kind: 'verify'; readonly result: VerifyResult; readonly failure: Failure | null };
+  | { readonly kind: 'verify'; readonly result: VerifyResult; readonly failure: Failure | null }
+  | { readonly kind: 'consolidate'; readonly result: ConsolidationResult; readonly failure: Failure | null };
 
 type BackupJob = Extract<SavedJob, { kind: 'backup' }>;
 
@@ -42,6 +44,13 @@ export async function perform(
       const failure = damaged === 0 ? null : describeFailure(fail('DAMAGE_FOUND', { damaged, points: points.length }));
       return { kind: 'verify', result, failure };
     }
+    case 'consolidate': {
+      const { keep, ...settings } = saved.settings;
+      const { timeZone, ...rules } = keep ?? { timeZone: undefined };
+      const request = { ...settings, rules: keep === null ? null : rules, timeZone, dryRun };
+      const result = await consolidateJob(access, request, job);
+      return { kind: 'consolidate', result, failure: firstFailure(result) };
+    }
   }
 }
 
@@ -62,4 +71,13 @@ async function forgetAfter(
     if (dryRun && isStrataError(error, 'POINT_NOT_FOUND')) return { forgetting: null, failure: null };
     return { forgetting: null, failure: describeFailure(error) };
   }
+}
+
+function firstFailure({ disks }: ConsolidationResult): Failure | null {
+  for (const { machine, disk, failure } of disks) {
+    if (failure === null) continue;
+    const message = `${machine}/${disk} was not consolidated: ${failure.message}`;
+    return { ...failure, message, hint: 'its points all stayed; run the job again when that is mended' };
+  }
+  return null;
 }

@@ -83,13 +83,24 @@ function passedOn({ report, signal }: Job, warnings: Warning[]): Job {
 }
 
 function ended(performed: Performed, warnings: readonly Warning[]): RunEnd {
-  const { bytesRead } = performed.result;
-  const made = performed.kind === 'backup' ? performed.result : { bytesStored: 0, point: null };
-  const account = { bytesRead, bytesStored: made.bytesStored, point: made.point, warnings };
+  const account = { ...accountOf(performed), warnings };
   if (performed.failure === null)
     return { ...account, outcome: warnings.length > 0 ? 'warnings' : 'done', error: null };
   const { code, message } = performed.failure;
   return { ...account, outcome: outcomeOf(code), error: { code, message } };
+}
+
+function accountOf(performed: Performed): Pick<RunEnd, 'bytesRead' | 'bytesStored' | 'point'> {
+  switch (performed.kind) {
+    case 'backup': {
+      const { bytesRead, bytesStored, point } = performed.result;
+      return { bytesRead, bytesStored, point };
+    }
+    case 'verify':
+      return { bytesRead: performed.result.bytesRead, bytesStored: 0, point: null };
+    case 'consolidate':
+      return { bytesRead: 0, bytesStored: 0, point: null };
+  }
 }
 
 function failed(error: unknown, warnings: readonly Warning[]): RunEnd {

@@ -79,6 +79,28 @@ const verifySettings = z.strictObject({
   samplePercent: z.number().positive().max(100),
 });
 
+const consolidateSettings = z
+  .strictObject({
+    /** Null: all disks of the repository. */
+    disks: z
+      .array(z.strictObject({ machine: diskName, disk: diskName }))
+      .min(1)
+      .nullable(),
+    maxChain: z.int().positive().nullable(),
+    /** Milliseconds. */
+    fullEvery: z.int().positive().nullable(),
+    mode: z.enum(['reference', 'copy']),
+    /** Null: nothing is forgotten, and nothing collected. */
+    keep: keepSchema.nullable(),
+    /** Milliseconds. */
+    grace: z.int().nonnegative(),
+    /** Part of all packs, above 0 and up to 1. */
+    maxUnused: z.number().positive().max(1).nullable(),
+  })
+  .refine(({ maxChain, fullEvery, keep }) => maxChain !== null || fullEvery !== null || keep !== null, {
+    error: 'it takes a longest chain, an age of the full, or rules what to keep',
+  });
+
 const common = {
   format: z.literal(1),
   name: z.string(),
@@ -95,6 +117,7 @@ const common = {
 const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...common, kind: z.literal('backup'), settings: backupSettings }),
   z.strictObject({ ...common, kind: z.literal('verify'), settings: verifySettings }),
+  z.strictObject({ ...common, kind: z.literal('consolidate'), settings: consolidateSettings }),
 ]);
 
 export type KeepRules = z.infer<typeof keepSchema>;
