@@ -75,7 +75,7 @@ describe('forget by rules', () => {
     expect(dry.stdout.trimEnd().split('\n')).toEqual([
       ...rows,
       'would forget 3 of 5 points, 3 of them kept for points that depend on them',
-      `collection could ${notes}`,
+      `strata gc could ${notes}`,
     ]);
     expect(await treeDigest(repo.location)).toBe(before);
 
@@ -84,7 +84,7 @@ describe('forget by rules', () => {
     expect(real.stdout.trimEnd().split('\n')).toEqual([
       ...rows,
       'forgot 3 of 5 points, 3 of them kept for points that depend on them',
-      `collection can ${notes}`,
+      `strata gc can ${notes}`,
     ]);
     expect(await listed()).toEqual([repo.ids[4], repo.ids[2]]);
     for (const index of [4, 2]) {
@@ -138,6 +138,41 @@ describe('forget by rules', () => {
     expect(await kept(['--time-zone', 'Europe/Berlin'])).toEqual([4, 2, 0]);
     expect(await kept([], { TZ: 'Europe/Berlin' })).toEqual([4, 2, 0]);
     expect(await kept(['--time-zone', 'utc'], { TZ: 'Europe/Berlin' })).toEqual([4, 2, 1]);
+  });
+
+  test('takes every rule', async () => {
+    const counts = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'].flatMap((rule) => [
+      `--keep-${rule}`,
+      '1',
+    ]);
+    const tags = ['--keep-tag', 'a', '--keep-tag', 'b'];
+    await bench.events(['backup', disk, '--machine', 'web1', '--disk', 'sdb', '--tag', 'b', '--tag', 'a'], repo);
+    const line = [
+      'forget',
+      '--disk',
+      'sdb',
+      ...counts,
+      '--keep-within',
+      '1y6m',
+      ...tags,
+      '--time-zone',
+      'UTC',
+      '--dry-run',
+    ];
+    const { points } = await bench.document(line, repo);
+    const [{ time, reasons }] = points;
+    expect(reasons).toEqual([
+      'newest',
+      'last 1',
+      `hourly ${time.slice(0, 10)} ${time.slice(11, 13)}:00+00:00`,
+      `daily ${time.slice(0, 10)}`,
+      expect.stringMatching(/^weekly \d{4}-W\d\d$/),
+      `monthly ${time.slice(0, 7)}`,
+      `yearly ${time.slice(0, 4)}`,
+      'within 1y6m',
+      'tag a',
+      'tag b',
+    ]);
   });
 
   test('leaves what is protected, and the last one that was verified', async () => {

@@ -35,7 +35,7 @@ export function addForget(program: Command): void {
       'Drops restore points: those that are named, or those that no rule keeps. What other points depend on stays readable ' +
         'for them. Protected points and the last verified one of a disk are refused by name, and then none is dropped; by ' +
         'rules they stay, and so do the newest point of each disk and points whose time cannot be right. Space is freed by ' +
-        'collection, not here.',
+        'strata gc, not here.',
     )
     .argument('[point...]', 'the points')
     .option('--machine <name>', 'rules: only for the disks of this machine', text)
@@ -96,6 +96,6 @@ function summary({
     neededByOthers.length > 0 ? `, ${neededByOthers.length} of them kept for points that depend on them` : '';
   return [
     `${verb} ${forgotten.length} of ${points.length} points${others}`,
-    `collection ${dryRun ? 'could' : 'can'} free ${formatSize(bytesFreeable)}; hours, days and so on are those of ${timeZone}`,
+    `strata gc ${dryRun ? 'could' : 'can'} free ${formatSize(bytesFreeable)}; hours, days and so on are those of ${timeZone}`,
   ];
 }
