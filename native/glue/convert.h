@@ -41,18 +41,21 @@ inline std::string text(const Napi::Object& from, const char* name) {
   return it.As<Napi::String>().Utf8Value();
 }
 
-inline double number(const Napi::Object& from, const char* name) {
-  const Napi::Value it = from.Get(name);
-  if (!it.IsNumber()) throw Error("NATIVE_ARGUMENT", std::string(name) + " must be a number");
-  return it.As<Napi::Number>().DoubleValue();
+inline double number(const Napi::Value& value, const char* what) {
+  if (!value.IsNumber()) throw Error("NATIVE_ARGUMENT", std::string(what) + " must be a number");
+  return value.As<Napi::Number>().DoubleValue();
 }
 
-inline uint64_t count(const Napi::Object& from, const char* name) {
-  const double it = number(from, name);
+inline double number(const Napi::Object& from, const char* name) { return number(from.Get(name), name); }
+
+inline uint64_t count(const Napi::Value& value, const char* name) {
+  const double it = number(value, name);
   if (!(it >= 0 && it <= 9007199254740991.0) || it != static_cast<double>(static_cast<uint64_t>(it)))
     throw Error("NATIVE_ARGUMENT", std::string(name) + " must be a whole number of at least 0");
   return static_cast<uint64_t>(it);
 }
+
+inline uint64_t count(const Napi::Object& from, const char* name) { return count(from.Get(name), name); }
 
 inline View bytes(const Napi::Value& value, const char* what) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
