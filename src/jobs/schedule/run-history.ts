@@ -39,8 +39,9 @@ export async function endRun(folder: string, begun: RunRecord, end: RunEnd, here
   const seconds = Math.max(0, now - Date.parse(begun.started)) / 1000;
   const record = { ...begun, ...end, finished: new Date(now).toISOString(), seconds };
   await replaceFile(pathOf(folder, record), textOf(record), ownerOnly);
-  const names = await runNames(join(folder, begun.job));
-  for (const name of names.slice(historyLength)) await rm(join(folder, begun.job, name), { force: true });
+  // After a clock that was years ahead, this one may be the oldest by its name.
+  const others = (await runNames(join(folder, begun.job))).filter((name) => name !== nameOf(record));
+  for (const name of others.slice(historyLength - 1)) await rm(join(folder, begun.job, name), { force: true });
   return record;
 }
 
@@ -121,9 +122,13 @@ function newRecord(subject: Subject, started: number, here: Here): RunRecord {
   };
 }
 
+function pathOf(folder: string, record: RunRecord): string {
+  return join(folder, record.job, nameOf(record));
+}
+
 /** `20261121T133415123Z-0123abcd.json`: names in order of time. */
-function pathOf(folder: string, { job, started, id }: RunRecord): string {
-  return join(folder, job, `${started.replaceAll(/[-:.]/g, '')}-${id}.json`);
+function nameOf({ started, id }: RunRecord): string {
+  return `${started.replaceAll(/[-:.]/g, '')}-${id}.json`;
 }
 
 function textOf(record: RunRecord): string {

@@ -77,17 +77,12 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   };
 
   const run = async (job: SavedJob, lastId: string | undefined) => {
-    try {
-      await options.run(job, signal);
-      tell(job.name, null);
-    } catch (error) {
-      // The history tells of a run that failed. Of one that could not begin it knows nothing, and it would be due at once.
-      const last = await lastRun(runs, job.name, here).catch(() => null);
-      if (last === null || last.id === lastId) {
-        tell(job.name, `job ${job.name} could not be run: ${reasonOf(error)}`);
-        await clock.wait(longestWait, signal);
-      }
-    }
+    const trouble = await options.run(job, signal).then(() => null, reasonOf);
+    const last = await lastRun(runs, job.name, here).catch(() => null);
+    // The history tells of a run that failed. Of one that could not begin it knows nothing, and it would be due at once.
+    const unknown = last === null || last.id === lastId;
+    tell(job.name, unknown && trouble !== null ? `job ${job.name} could not be run: ${trouble}` : null);
+    if (unknown) await clock.wait(longestWait, signal);
     ended.set(job.name, clock.now());
     running.delete(job.name);
     rouse.resolve();

@@ -72,7 +72,7 @@ describe('uninstalling', () => {
     await writeFile(join(unitDir, 'strata-other.timer'), 'x');
     expect((await uninstallJob({ ...request, dryRun: true })).changed).toHaveLength(2);
     expect(await readdir(unitDir)).toHaveLength(3);
-    expect((await uninstallJob(request)).changed.sort()).toEqual(names.map((name) => join(unitDir, name)));
+    expect((await uninstallJob(request)).changed.toSorted()).toEqual(names.map((name) => join(unitDir, name)));
     expect(await readdir(unitDir)).toEqual(['strata-other.timer']);
     expect(await uninstallJob(request)).toMatchObject({ changed: [], warning: null });
   });

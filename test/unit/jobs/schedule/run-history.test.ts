@@ -130,6 +130,17 @@ describe('a list', () => {
     await settleKilled(folder, 'j');
   });
 
+  it('never forgets the run that has just ended', async () => {
+    const folder = await scratchFolder();
+    const begun = await beginRun(folder, job, at('20T12:00'));
+    const ahead = (n: number) => `20400101T${String(n).padStart(9, '0')}Z-00000000.json`;
+    for (let n = 0; n < historyLength; n++) await writeFile(join(folder, 'j', ahead(n)), '');
+    await endRun(folder, begun, good, at('20T12:00'));
+    const left = (await readdir(join(folder, 'j'))).sort();
+    expect(left).toHaveLength(historyLength);
+    expect(left[0]).toContain(begun.id);
+  });
+
   it('is bounded: the oldest runs of a job are forgotten', async () => {
     const folder = await scratchFolder();
     const begun = await beginRun(folder, job, at('20T12:00'));
