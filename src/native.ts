@@ -327,6 +327,8 @@ export interface Session {
   provide(image: number, content: Content): void;
   /** Answers a `prepare` with an errno; 0 for a folder: `replace` has made its entries. */
   refuse(image: number, errno: number): void;
+  /** Lets go of an image, so that it is asked for anew; false when somebody has it open or waits for it. */
+  release(image: number): boolean;
   /** Lets go of the mount, whoever uses it. */
   stop(): void;
   counters(): {

@@ -10,13 +10,15 @@ void Images::provide(uint64_t number, std::shared_ptr<Content> content) {
   {
     const std::lock_guard lock(mutex_);
     sizes_[number] = content->size();
+    Content* const bare = content.get();
+    std::shared_ptr<Content> counted(bare, [given = std::move(content)](Content*) {});
     Slot& it = slots_[number];
     it.asked = false;
     if (!it.content) {
       recent_.push_front(number);
       it.place = recent_.begin();
     }
-    dropped.push_back(std::exchange(it.content, std::move(content)));
+    dropped.push_back(std::exchange(it.content, std::move(counted)));
     trim(dropped);
   }
   changed_.notify_all();
@@ -62,6 +64,20 @@ int Images::get(uint64_t number, std::shared_ptr<Content>& out) {
   if (!it.content) return it.error;
   out = it.content;
   return 0;
+}
+
+bool Images::release(uint64_t number) {
+  std::shared_ptr<Content> dropped;  // closed after the lock, which may take long
+  const std::lock_guard lock(mutex_);
+  const auto found = slots_.find(number);
+  if (found == slots_.end()) return true;
+  Slot& it = found->second;
+  if (it.waiting > 0 || it.content.use_count() > 1) return false;
+  if (it.content) {
+    dropped = std::move(it.content);
+    recent_.erase(it.place);
+  }
+  return true;
 }
 
 int Images::size(uint64_t number, uint64_t& out) {

@@ -23,6 +23,9 @@ class Images {
   // Waits for an image; the positive errno when there is none. 0 without a content: it was refused with 0.
   int get(uint64_t number, std::shared_ptr<Content>& out);
 
+  // Lets go of an image, so that it is asked for anew; false when somebody has it open or waits for it.
+  bool release(uint64_t number);
+
   // The size of an image, which stays known when it is let go.
   int size(uint64_t number, uint64_t& out);
 
@@ -35,7 +38,7 @@ class Images {
  private:
   static constexpr size_t kKept = 64;
   struct Slot {
-    std::shared_ptr<Content> content;
+    std::shared_ptr<Content> content;  // counted here alone: others than us and readers may hold what `provide` was given
     bool asked = false;
     uint64_t refusals = 0;
     int error = 0;

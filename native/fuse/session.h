@@ -1,10 +1,8 @@
-// One FUSE mount, served by threads of libfuse. High-level operations, whose shape WinFsp's FUSE layer shares.
+// One FUSE mount, served by threads of libfuse.
 #pragma once
-#include <atomic>
 #include <optional>
 
-#include "images.h"
-#include "tree.h"
+#include "served.h"
 
 struct fuse;
 
@@ -20,10 +18,7 @@ struct SessionOptions {
 
 class Session {
  public:
-  struct Damage {
-    uint64_t image, offset, length;
-    std::string code, message;
-  };
+  using Damage = Served::Damage;
   struct Listener {
     std::function<void(uint64_t image)> prepare;
     std::function<void(Damage)> damaged;
@@ -42,22 +37,19 @@ class Session {
 
   // Serves until the mount is gone.
   void run();
-  void replace(std::shared_ptr<const Tree> tree) { tree_.store(std::move(tree)); }
-  Images& images() { return images_; }
+  void replace(std::shared_ptr<const Tree> tree) { served_.tree.store(std::move(tree)); }
+  Images& images() { return served_.images; }
   Counters counters() const;
   // Ends `run` soon, whoever uses the mount: what they do next fails.
   void stop();
 
  private:
-  friend struct Operations;
   const SessionOptions options_;
-  const Listener listener_;
-  std::atomic<std::shared_ptr<const Tree>> tree_;
-  Images images_;
+  Served served_;
   fuse* fuse_ = nullptr;
   std::mutex loop_mutex_;
   std::optional<pthread_t> loop_;  // the thread in `run`
-  std::atomic<uint64_t> reads_{0}, bytes_{0}, errors_{0}, handles_{0};
+  std::atomic<bool> detached_{false};  // `stop` has taken the mount off
 };
 
 }  // namespace strata

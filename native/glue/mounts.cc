@@ -73,6 +73,9 @@ Napi::Object controls(Napi::Env env, std::shared_ptr<Session> session) {
             session->images().refuse(static_cast<uint64_t>(call[0].ToNumber().Int64Value()), call[1].ToNumber().Int32Value());
             return call.Env().Undefined();
           }));
+  out.Set("release", function(env, "release", [session](const Info& call) -> Napi::Value {
+            return Napi::Boolean::New(call.Env(), session->images().release(static_cast<uint64_t>(call[0].ToNumber().Int64Value())));
+          }));
   out.Set("stop", function(env, "stop", [session](const Info& call) {
             session->stop();
             return call.Env().Undefined();

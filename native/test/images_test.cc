@@ -199,6 +199,45 @@ TEST(Images, MayAllBeInUse) {
   EXPECT_EQ(there, 64);
 }
 
+// Who provided one may hold on to it: that is no use of it.
+TEST(Images, AreLetGoOnDemandUnlessInUse) {
+  std::atomic<int> there{0}, asked{0};
+  std::shared_ptr<Content> given;
+  Images* all = nullptr;
+  Images images([&](uint64_t number) {
+    asked++;
+    all->provide(number, given = numbered(number, &there));
+  });
+  all = &images;
+  EXPECT_TRUE(images.release(1)) << "nobody has asked for it yet";
+  std::shared_ptr<Content> held;
+  EXPECT_EQ(images.get(1, held), 0);
+  EXPECT_FALSE(images.release(1));
+  std::shared_ptr<Content> other;
+  EXPECT_EQ(images.get(1, other), 0);
+  EXPECT_EQ(asked, 1) << "a release that was refused changes nothing";
+  other.reset();
+  held.reset();
+  EXPECT_TRUE(images.release(1));
+  EXPECT_EQ(images.gauges().first, 0u);
+  given.reset();
+  EXPECT_EQ(there, 0);
+  EXPECT_EQ(images.get(1, held), 0);
+  EXPECT_EQ(asked, 2);
+}
+
+TEST(Images, AreNotLetGoWhileSomebodyWaits) {
+  Images images([](uint64_t) {});
+  Readers readers(images, {7});
+  wait_for(images, 1);
+  EXPECT_FALSE(images.release(7));
+  images.provide(7, numbered(7));
+  readers.join();
+  EXPECT_FALSE(images.release(7)) << "the reader has it";
+  readers.contents.clear();
+  EXPECT_TRUE(images.release(7));
+}
+
 // Its reader may not have come to take it when others are provided.
 TEST(Images, AreKeptForThoseWhoWaitForThem) {
   for (int round = 0; round < 30; round++) {
@@ -206,8 +245,8 @@ TEST(Images, AreKeptForThoseWhoWaitForThem) {
     Images images([](uint64_t) {});
     std::vector<std::shared_ptr<Content>> held;
     for (uint64_t number = 0; number < 64; number++) {
-      held.push_back(numbered(number, &there));
-      images.provide(number, held.back());
+      images.provide(number, numbered(number, &there));
+      ASSERT_EQ(images.get(number, held.emplace_back()), 0);
     }
     Readers readers(images, {100, 101, 102, 103});
     wait_for(images, 4);

@@ -5,7 +5,8 @@ import { type MountResult, serveMount } from '../mount/mount.ts';
 import { MountServer } from '../mount/mount-server.ts';
 import { OpenPoints } from '../mount/open-points.ts';
 import { Records } from '../mount/records/records.ts';
-import { type RepositoryAccess, withReading } from './access.ts';
+import { LongReading } from '../repository/reading.ts';
+import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Job, runJob } from './job.ts';
 import { clearBefore } from './leftovers.ts';
 
@@ -28,11 +29,16 @@ export function mountJob(access: RepositoryAccess, request: MountRequest, job: J
   const { directory, driver, allowOther, cacheBytes } = request;
   const order = { directory, driver: drivers[driver], allowOther, point: null, overlay: null };
   return runJob(job, (emit, signal) =>
-    withReading(access, emit, async (repo) => {
-      const records = new Records();
-      await clearBefore(records, emit);
-      const shown = new MountServer(repo, await OpenPoints.create(repo, cacheBytes), emit);
-      return serveMount(repo, records, order, shown, emit, signal);
+    withRepository(access, async (repo) => {
+      const reading = await LongReading.begin(repo, (warning) => emit({ event: 'warning', ...warning }));
+      try {
+        const records = new Records();
+        await clearBefore(records, emit);
+        const shown = new MountServer(repo, await OpenPoints.create(repo, cacheBytes), reading, emit);
+        return await serveMount(repo, records, order, shown, emit, signal);
+      } finally {
+        await reading.end();
+      }
     }),
   );
 }

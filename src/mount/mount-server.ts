@@ -1,6 +1,10 @@
 /**
  * Serves one mount: the tree of points, refreshed as they come and go, and the images and folders that are asked for.
  * The process that serves a mount never touches it: a read of its own would wait for itself.
+ *
+ * What is open is kept by a reading that is announced in the repository. It is renewed from time to time: what was open
+ * before is let go then unless its point is kept and lies where it lay, which the new reading keeps as well. Only when
+ * somebody has a file of another point open the reading before goes on.
  */
 import { constants } from 'node:os';
 import { LRUCache } from 'lru-cache';
@@ -9,21 +13,35 @@ import type { Session, SessionEvent, TreeEntry } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import type { Partition } from '../repository/layout/partition.ts';
 import { listPoints, type Point } from '../repository/points.ts';
+import type { LongReading } from '../repository/reading.ts';
 import type { Repository } from '../repository/repository.ts';
 import { formats } from './formats/formats.ts';
 import type { OpenPoints } from './open-points.ts';
 import type { Shown } from './shown.ts';
 import { buildTree, differenceFile, type ImageFile, ImageNumbers } from './tree.ts';
 
-/** Milliseconds between looks for new points. */
-const refreshPeriod = 2000;
+/** In milliseconds. */
+export interface Periods {
+  /** Between looks for new points. */
+  readonly refresh: number;
+  /** Between renewals of the reading. */
+  readonly renewal: number;
+}
+
+const usualPeriods: Periods = { refresh: 2000, renewal: 3_600_000 };
 
 export class MountServer implements Shown {
   readonly #repo: Repository;
   readonly #open: OpenPoints;
+  readonly #reading: LongReading;
   readonly #emit: Emit;
+  readonly #periods: Periods;
   readonly #numbers = new ImageNumbers();
   readonly #partitions = new Map<string, readonly Partition[]>();
+  /** Images that native was given, by number: where all lies that they show. */
+  readonly #given = new Map<number, string>();
+  /** What is being made for native. */
+  readonly #preparing = new Set<Promise<void>>();
   /** Damage that was told of lately. */
   readonly #told = new LRUCache<string, true>({ max: 1000 });
   #points: readonly Point[] = [];
@@ -32,11 +50,15 @@ export class MountServer implements Shown {
   #session: Session | undefined;
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> = Promise.resolve();
+  /** By performance.now(). */
+  #renewed = performance.now();
 
-  constructor(repo: Repository, open: OpenPoints, emit: Emit) {
+  constructor(repo: Repository, open: OpenPoints, reading: LongReading, emit: Emit, periods = usualPeriods) {
     this.#repo = repo;
     this.#open = open;
+    this.#reading = reading;
     this.#emit = emit;
+    this.#periods = periods;
   }
 
   async tree(): Promise<readonly TreeEntry[]> {
@@ -56,10 +78,10 @@ export class MountServer implements Shown {
         });
       });
       void this.#refreshing.finally(() => {
-        if (this.#session !== undefined) this.#timer = setTimeout(refresh, refreshPeriod);
+        if (this.#session !== undefined) this.#timer = setTimeout(refresh, this.#periods.refresh);
       });
     };
-    this.#timer = setTimeout(refresh, refreshPeriod);
+    this.#timer = setTimeout(refresh, this.#periods.refresh);
   }
 
   async detach(): Promise<void> {
@@ -72,9 +94,11 @@ export class MountServer implements Shown {
     switch (event.event) {
       case 'ready':
         break;
-      case 'prepare':
-        void this.#prepare(event.image);
+      case 'prepare': {
+        const preparing = this.#prepare(event.image).finally(() => this.#preparing.delete(preparing));
+        this.#preparing.add(preparing);
         break;
+      }
       case 'damaged': {
         const { offset, length, code, message } = event;
         this.#tellDamage(event.image, { offset, length, code, message });
@@ -85,6 +109,11 @@ export class MountServer implements Shown {
 
   async #prepare(number: number): Promise<void> {
     const file = this.#numbers.file(number);
+    // It was forgotten a moment ago, and may go at any time.
+    if (file !== undefined && !this.#points.some(({ id }) => id === file.point.id)) {
+      this.#session?.refuse(number, constants.errno.ENOENT);
+      return;
+    }
     try {
       if (file === undefined) throw new Error(`no image has number ${number}`);
       if (file.kind === 'partitions') {
@@ -92,7 +121,9 @@ export class MountServer implements Shown {
         this.#session?.replace(this.#build());
         this.#session?.refuse(number, 0);
       } else {
-        this.#session?.provide(number, await this.#open.image(file));
+        const { content, places } = await this.#open.prepare(file);
+        this.#given.set(number, places);
+        this.#session?.provide(number, content);
       }
     } catch (error) {
       this.#tellDamage(number, { code: isStrataError(error) ? error.code : 'UNEXPECTED', message: reasonOf(error) });
@@ -120,10 +151,41 @@ export class MountServer implements Shown {
 
   async #refresh(): Promise<void> {
     const seen = await this.#look();
-    if (seen === this.#seen || this.#session === undefined) return;
+    if (this.#session === undefined) return;
+    if (seen !== this.#seen) {
+      await this.#list();
+      this.#seen = seen;
+      this.#session?.replace(this.#build());
+    }
+    if (performance.now() < this.#renewed + this.#periods.renewal) return;
+    this.#renewed = performance.now();
+    await this.#reading.renew(() => this.#letGo());
+  }
+
+  /** Lets go of what only the reading before keeps; false when some of it is in use. */
+  async #letGo(): Promise<boolean> {
     await this.#list();
-    this.#seen = seen;
     this.#session?.replace(this.#build());
+    // What was begun before the new reading is looked at, too.
+    await Promise.allSettled(this.#preparing);
+    const used = new Set([...this.#open.ids, ...[...this.#given.keys()].map((number) => this.#pointOf(number))]);
+    const places = await this.#open.placesOf(this.#points.filter(({ id }) => used.has(id)));
+    await this.#open.keepOnly(places);
+    await Promise.allSettled(this.#preparing);
+    const shown = new Set(this.#points.map(({ id }) => id));
+    let all = true;
+    for (const [number, given] of [...this.#given]) {
+      const point = this.#pointOf(number);
+      // What was opened just now, and not before, is as it should be.
+      if (shown.has(point) && given === (places.get(point) ?? given)) continue;
+      if (this.#session?.release(number)) this.#given.delete(number);
+      else all = false;
+    }
+    return all;
+  }
+
+  #pointOf(number: number): string {
+    return this.#numbers.file(number)?.point.id ?? '';
   }
 
   /** Points and marks are never changed, only made and removed: their names tell whether anything is new. */

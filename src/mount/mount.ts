@@ -11,12 +11,13 @@ import { isWithin, type Mount, readMounts } from '../repository/mounts.ts';
 import type { Repository } from '../repository/repository.ts';
 import { makeFolder } from './attach/folders.ts';
 import type { Driver } from './drivers/driver.ts';
+import { unmountFuse } from './fuse-mounts.ts';
 import { identityOf } from './processes.ts';
 import { Journal } from './records/journal.ts';
+import type { FusePiece } from './records/record.ts';
 import type { Records } from './records/records.ts';
 import type { Shown } from './shown.ts';
 import { undo } from './undo.ts';
-import { unmount } from './unmount.ts';
 
 export interface MountOrder {
   /** An existing folder; null for one of our own that nobody else looks for, and that goes with the mount. */
@@ -64,7 +65,8 @@ export async function serveMount(
   try {
     const directory = given ?? join(records.folder, journal.id);
     if (given === null) await makeFolder(journal, directory);
-    await journal.add({ kind: 'fuse', at: directory, source, device: null });
+    const piece: FusePiece = { kind: 'fuse', at: directory, source, device: null };
+    await journal.add(piece);
     const ready = Promise.withResolvers<void>();
     const session = await driver.start({
       mountPoint: directory,
@@ -75,12 +77,12 @@ export async function serveMount(
       onEvent: (event) => (event.event === 'ready' ? ready.resolve() : shown.hear(event)),
     });
     shown.attach(session);
-    const stop = () => void end(session, directory, journal.id, emit);
+    const stop = () => void end(session, piece, journal.id, emit);
     signal.addEventListener('abort', stop, { once: true });
     try {
       await Promise.race([ready.promise, session.finished]);
       const device = await settle(directory);
-      await journal.amend({ kind: 'fuse', at: directory, source, device });
+      await journal.amend({ ...piece, device });
       await journal.settle(identityOf(thisProcess()));
       emit({ event: 'mounted', directory, record: journal.id, point });
       if (signal.aborted) stop();
@@ -97,10 +99,10 @@ export async function serveMount(
   }
 }
 
-/** Unmounts; when it is in use those who read it lose it. */
-async function end(session: Session, directory: string, record: string, emit: Emit): Promise<void> {
+/** Unmounts; when it is in use those who read it lose it. What another has mounted there meanwhile stays. */
+async function end(session: Session, piece: FusePiece, record: string, emit: Emit): Promise<void> {
   try {
-    await unmount(directory, { force: false, record });
+    await unmountFuse(piece, { force: false, record });
   } catch (error) {
     emit({ event: 'warning', code: 'MOUNT_IN_USE', message: `unmounted while it was in use: ${reasonOf(error)}` });
     session.stop();

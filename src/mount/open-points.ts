@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { fromNative, fromSystem } from '../errors.ts';
-import { type Content, native, type OpenPoint, type ReadStore, type ReadStoreCounters } from '../native.ts';
-import { chainOf } from '../repository/chain.ts';
+import { type Chain, type Content, native, type OpenPoint, type ReadStore, type ReadStoreCounters } from '../native.ts';
+import { chainOf, KnownLinks } from '../repository/chain.ts';
 import { contentReader } from '../repository/content.ts';
 import { diffPoints } from '../repository/diff.ts';
 import { readPartitionTable } from '../repository/layout/layout.ts';
@@ -24,11 +24,24 @@ const keptOpen = 32;
 /** Memory for opened blocks, unless it is said otherwise. */
 export const defaultCacheBytes = 256 * 1024 * 1024;
 
+/** A point with its chain merged. */
+interface Opened {
+  readonly point: OpenPoint;
+  /** Where the maps of its chain lay. */
+  readonly places: string;
+}
+
+/** An image, and what it stands on: as long as `places` are those of its point, the point being kept keeps it, too. */
+export interface PreparedImage {
+  readonly content: Content;
+  readonly places: string;
+}
+
 export class OpenPoints {
   readonly #repo: Repository;
   readonly #store: ReadStore;
   readonly #folder: string;
-  readonly #points = new LRUCache<string, Promise<OpenPoint>>({ max: keptOpen });
+  readonly #points = new LRUCache<string, Promise<Opened>>({ max: keptOpen });
 
   private constructor(repo: Repository, store: ReadStore, folder: string) {
     this.#repo = repo;
@@ -56,7 +69,34 @@ export class OpenPoints {
   }
 
   /** A point with its chain merged. */
-  open(point: Point): Promise<OpenPoint> {
+  async open(point: Point): Promise<OpenPoint> {
+    return (await this.#opened(point)).point;
+  }
+
+  /** Points that are open, or being opened. */
+  get ids(): readonly string[] {
+    return [...this.#points.keys()];
+  }
+
+  /** Where the maps of the chains of these points lie now, by id. */
+  async placesOf(points: readonly Point[]): Promise<ReadonlyMap<string, string>> {
+    const known = new KnownLinks();
+    const places = new Map<string, string>();
+    for (const { id, manifest } of points) {
+      places.set(id, placesIn((await chainOf(this.#repo, manifest, ['loc'], known)).layers));
+    }
+    return places;
+  }
+
+  /** Lets go of the points that lie elsewhere than `places` says, or nowhere: who asks for one again has it opened anew. */
+  async keepOnly(places: ReadonlyMap<string, string>): Promise<void> {
+    for (const [id, opening] of [...this.#points.entries()]) {
+      const opened = await opening.catch(() => null);
+      if (opened?.places !== places.get(id) && this.#points.peek(id) === opening) this.#points.delete(id);
+    }
+  }
+
+  #opened(point: Point): Promise<Opened> {
     const known = this.#points.get(point.id);
     if (known !== undefined) return known;
     const opening = this.#merge(point);
@@ -68,12 +108,21 @@ export class OpenPoints {
 
   /** The content of an image file. */
   async image(file: Exclude<ImageFile, { kind: 'partitions' }>): Promise<Content> {
-    const open = await this.open(file.point);
+    return (await this.prepare(file)).content;
+  }
+
+  /** The content of an image file, with what it stands on. */
+  async prepare(file: Exclude<ImageFile, { kind: 'partitions' }>): Promise<PreparedImage> {
+    const { point, places } = await this.#opened(file.point);
+    return { content: await this.#imageOf(point, file), places };
+  }
+
+  async #imageOf(open: OpenPoint, file: Exclude<ImageFile, { kind: 'partitions' }>): Promise<Content> {
     if (file.kind === 'partition') {
       const { offset, length } = file.partition;
       return openImage(open, { size: length, segments: [{ kind: 'disk', offset, length }] });
     }
-    const disk = await this.disk(file.point);
+    const disk = await diskOf(file.point, open);
     if (file.kind === 'format') return openImage(open, formats[file.format].layout(disk));
     const { extents } = await diffPoints(this.#repo, file.point, file.parent);
     const changed = Float64Array.from(extents.flat());
@@ -82,7 +131,7 @@ export class OpenPoints {
 
   /** What formats know of a point. */
   async disk(point: Point): Promise<PointDisk> {
-    return { ...diskWithoutData(point), data: await native.pointExtents(await this.open(point)) };
+    return diskOf(point, await this.open(point));
   }
 
   /** The partitions of a point's disk. */
@@ -92,12 +141,22 @@ export class OpenPoints {
     return (await readPartitionTable(read, point.size)).partitions;
   }
 
-  async #merge(point: Point): Promise<OpenPoint> {
-    const { layers } = await chainOf(this.#repo, point.manifest, ['loc']);
+  async #merge({ id, size, manifest }: Point): Promise<Opened> {
+    const { layers } = await chainOf(this.#repo, manifest, ['loc']);
     try {
-      return await native.openPoint({ store: this.#store, chain: layers, size: point.size, folder: this.#folder });
+      const point = await native.openPoint({ store: this.#store, chain: layers, size, folder: this.#folder });
+      return { point, places: placesIn(layers) };
     } catch (error) {
-      throw fromNative(error, `point ${point.id}`);
+      throw fromNative(error, `point ${id}`);
     }
   }
+}
+
+async function diskOf(point: Point, open: OpenPoint): Promise<PointDisk> {
+  return { ...diskWithoutData(point), data: await native.pointExtents(open) };
+}
+
+/** A map that is written anew has a name of its own. */
+function placesIn(layers: Chain): string {
+  return layers.map(({ loc }) => loc.path).join('\n');
 }

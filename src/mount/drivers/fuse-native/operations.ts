@@ -46,6 +46,8 @@ export class Operations {
   readonly #onEvent: (event: SessionEvent) => void;
   readonly #files = new Map<number, OpenFile>();
   readonly #images: PreparedImages;
+  /** Images that files are being opened of, each as often. */
+  readonly #opening: number[] = [];
   #tree: NodeTree;
   #lastFile = 0;
   #reads = 0;
@@ -120,13 +122,24 @@ export class Operations {
     const { kind, image = 0, text = '', writable = false } = node.entry;
     if (kind === 'folder') throw new Refusal(EISDIR);
     if ((flags & accessModes) !== files.O_RDONLY && !writable) throw new Refusal(EROFS);
-    const content = kind === 'image' ? await this.#images.get(image) : null;
-    if (kind === 'image' && content === null) throw new Refusal(EIO);
-    const bytes = Buffer.from(text);
-    const size = content === null ? bytes.length : native.contentSize(content);
-    const number = this.#nextFile();
-    this.#files.set(number, { path, node, content, text: bytes, stream: native.openStream(), size });
-    return number;
+    this.#opening.push(image);
+    try {
+      const content = kind === 'image' ? await this.#images.get(image) : null;
+      if (kind === 'image' && content === null) throw new Refusal(EIO);
+      const bytes = Buffer.from(text);
+      const size = content === null ? bytes.length : native.contentSize(content);
+      const number = this.#nextFile();
+      this.#files.set(number, { path, node, content, text: bytes, stream: native.openStream(), size });
+      return number;
+    } finally {
+      this.#opening.splice(this.#opening.indexOf(image), 1);
+    }
+  }
+
+  /** Lets go of an image; false when somebody has it open or waits for it. */
+  releaseImage(image: number): boolean {
+    const isOpen = [...this.#files.values()].some(({ node }) => node.entry.image === image);
+    return !isOpen && !this.#opening.includes(image) && this.#images.release(image);
   }
 
   release(number: number): void {

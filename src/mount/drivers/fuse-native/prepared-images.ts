@@ -71,6 +71,13 @@ export class PreparedImages {
     else asked?.reject(new Refusal(errno));
   }
 
+  /** Lets go of an image; false when somebody waits for it. */
+  release(image: number): boolean {
+    if (this.#asked.has(image)) return false;
+    this.#kept.delete(image);
+    return true;
+  }
+
   /** Nobody waits any longer: EIO for all. */
   end(): void {
     this.#ended = true;

@@ -88,6 +88,10 @@ class FuseNativeSession implements Session {
     this.#operations.images.refuse(image, errno);
   }
 
+  release(image: number): boolean {
+    return this.#operations.releaseImage(image);
+  }
+
   stop(): void {
     this.#operations.images.end();
     // What could not be undone shows by the mount that stays.
