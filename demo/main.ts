@@ -1,7 +1,8 @@
 /**
  * `./run demo`: what a new user would do, on a real disk image: back it up, change files in it, back it up again,
- * verify, restore both points and compare bit for bit; then look at the points without restoring them, as images of every
- * format and as a drive. Prints every command before it runs it.
+ * verify, restore both points and compare bit for bit; look at the points without restoring them, as images of every
+ * format and as a drive; then merge the chain, drop the old points and free what only they needed. Prints every command
+ * before it runs it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -95,6 +96,19 @@ function attachDrive(point: string): void {
   }
 }
 
+function shortenChain(): void {
+  tell('The chain becomes a synthetic full: a map that refers to what lies there already. No content moves.');
+  run('strata synthesize demo/disk.img');
+  run('strata verify demo/disk.img@latest');
+  tell('The old points go, and what only they needed is freed.');
+  run('strata forget --keep-last 1 --dry-run');
+  run('strata forget --keep-last 1');
+  run('strata gc --grace 0');
+  run('strata points');
+  run('strata restore demo/disk.img@latest --to third.img');
+  run('cmp third.img disk.img');
+}
+
 /** Why nothing can be mounted here; empty when it can. */
 function whyNoMounts(): string {
   if (process.getuid?.() !== 0) return 'attaching needs root';
@@ -131,10 +145,11 @@ function demonstrate(): void {
   } else {
     tell(`Mounts are left out: ${why}.`);
   }
+  shortenChain();
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
     `\ndemo: a disk of 1 GiB: ${first.kind} point ${mebibytes(first.bytesStored)}, ${second.kind} point ` +
-      `${mebibytes(second.bytesStored)} stored; both verified and restored bit-exact${why === '' ? ', mounted in five formats and attached' : ''}, in ${seconds} s`,
+      `${mebibytes(second.bytesStored)} stored; both verified and restored bit-exact${why === '' ? ', mounted in five formats and attached' : ''}, then merged into one, in ${seconds} s`,
   );
 }
 

@@ -135,8 +135,14 @@ function passes(point: Point, filter: PointFilter): boolean {
 
 function newestFirst(a: Point, b: Point): number {
   if (a.time !== b.time) return a.time < b.time ? 1 : -1;
-  // Of two at the same instant, a synthetic full stands for the point that it equals; else the one that stands on the
-  // other is the newer.
-  if (a.kind !== b.kind && (a.kind === 'synthetic' || b.kind === 'synthetic')) return a.kind === 'synthetic' ? -1 : 1;
+  // Of two at the same instant a synthetic full stands for the point that it equals, and best if it stands alone; else the
+  // one that stands on the other is the newer.
+  const order = rankOf(b) - rankOf(a);
+  if (order !== 0) return order;
   return b.chainLength - a.chainLength || (a.id < b.id ? -1 : 1);
+}
+
+function rankOf({ manifest: { synthesis } }: Point): number {
+  if (synthesis === undefined) return 0;
+  return synthesis.mode === 'reference' ? 1 : 2;
 }

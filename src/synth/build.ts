@@ -55,14 +55,12 @@ export async function build(task: Build): Promise<Built> {
 async function copy(task: Build): Promise<SynthesisOutcome> {
   const { repo, lease, plan, warn } = task;
   const resume = await findProgress(repo, plan.point.id);
-  await noteProgress(repo, plan.point.id, lease.id);
   try {
     return await merge(task, resume);
   } catch (error) {
     if (resume.length === 0 || !isStrataError(error, 'RESUME_MISMATCH', 'FRAME_DAMAGED', 'PACK_READ')) throw error;
     warn({ code: 'NOT_RESUMED', message: `what a broken run had copied is not used: ${error.message}` });
     await clearProgress(repo, plan.point.id);
-    await noteProgress(repo, plan.point.id, lease.id);
     await repo.store.clearSpool(lease.id);
     return merge(task, []);
   }
@@ -76,6 +74,12 @@ async function merge(
   const spool = await repo.store.spool(lease.id);
   let storeFailure: unknown;
   const storing = new Set<Promise<void>>();
+  let noted: Promise<void> | undefined;
+  const store = async (id: string, path: string) => {
+    noted ??= noteProgress(repo, point.id, lease.id);
+    await noted;
+    await repo.store.adopt(packName(id), path);
+  };
   try {
     const run = native.startSynthesis({
       vault: repo.vault,
@@ -90,7 +94,7 @@ async function merge(
       resume,
       clone,
       onPack: ({ seq, id, path }) => {
-        const stored = repo.store.adopt(packName(id), path).then(
+        const stored = store(id, path).then(
           () => run.packStored(seq),
           (error: unknown) => {
             storeFailure ??= error;

@@ -44,8 +44,8 @@ export interface Bench {
 }
 
 /** Makes the folder of a test file. Every `strata` gets the passphrase, when one is named. */
-export async function openBench(password = ''): Promise<Bench> {
-  const folder = await mkdtemp(join(tmpdir(), 'strata-e2e-'));
+export async function openBench(password = '', place = tmpdir()): Promise<Bench> {
+  const folder = await mkdtemp(join(place, 'strata-e2e-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));
   const program = join(checkout, 'strata');
   const environment = {

@@ -10,9 +10,12 @@ export function scratchFolder(): Promise<string> {
   return folderIn(tmpdir());
 }
 
-/** The same in memory where the machine has such a place: for tests to which it does not matter, and that sync often. */
+/** A place in memory where the machine has one: for tests that sync often, and to which it does not matter. */
+export const memoryPlace = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+/** A folder in memory. */
 export function scratchMemory(): Promise<string> {
-  return folderIn(existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+  return folderIn(memoryPlace);
 }
 
 async function folderIn(place: string): Promise<string> {

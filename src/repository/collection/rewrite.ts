@@ -111,6 +111,7 @@ async function relocate(
       vault: repo.vault,
       packs: { folder: repo.store.localPath('packs') },
       packSize: repo.config.packSize,
+      blockSize: repo.config.blockSize,
       spool,
       runId: lease.id,
       clone: 'auto',

@@ -1,0 +1,58 @@
+/** Every write, fsync, link and removal of what keeps a repository in order: the process dies there, and once it is an error. */
+import { describe, expect, test } from 'vitest';
+import { setStage, type Upkeep } from './upkeep.ts';
+
+const { a, b, prepare } = await setStage();
+const [first = '', second = '', third = '', newest = ''] = a;
+const [b1 = '', b2 = ''] = b;
+const all = [...a, ...b];
+const without = (...ids: readonly string[]) => all.filter((id) => !ids.includes(id));
+const forget = (...ids: readonly string[]) => ['forget', ...ids];
+
+const upkeeps: Readonly<Record<string, Upkeep>> = {
+  'gc that frees': {
+    before: [forget(first, second, b1, b2)],
+    words: ['gc', '--grace', '0'],
+    needed: [third, newest],
+  },
+  'gc over a trash that is needed again in part': {
+    before: [forget(b1, b2), ['gc'], ['undelete', b1], forget(third)],
+    words: ['gc', '--grace', '0'],
+    needed: [first, second, newest, b1],
+  },
+  'gc that rewrites': {
+    before: [forget(first, second, b1, b2)],
+    words: ['gc', '--grace', '0', '--max-unused', '1'],
+    needed: [third, newest],
+  },
+  undelete: {
+    before: [forget(b2), ['gc']],
+    words: ['undelete', b2],
+    needed: without(b2),
+    ends: [0, 2],
+  },
+  'synthesis by reference': { before: [], words: ['synthesize', 'm/a'], needed: all },
+  'synthesis by copying': { before: [], words: ['synthesize', 'm/a', '--mode', 'copy'], needed: all },
+  consolidation: {
+    before: [],
+    words: ['consolidate', '--all', '--max-chain', '1', '--keep-last', '2', '--grace', '0', '--mode', 'copy'],
+    needed: [third, newest, b1, b2],
+  },
+  'forgetting by rules': { before: [], words: ['forget', '--keep-last', '1'], needed: [newest, b2] },
+};
+
+// An error takes the same way as a death, and cleans up besides: all of it in the long run.
+const faults = process.env.STRATA_LONG === '1' ? (['kill', 'eio'] as const) : (['kill'] as const);
+
+for (const [name, upkeep] of Object.entries(upkeeps)) {
+  const { steps, breakAt } = await prepare(name.replaceAll(' ', '-'), upkeep);
+  describe(name, { concurrent: true }, () => {
+    test('takes steps that can be broken', () => expect(steps.length).toBeGreaterThan(2));
+    describe.for(faults)('%s', (fault) => {
+      test.for(steps)('at $name, passage $passage', (step) => breakAt(step, fault));
+    });
+    if (!faults.includes('eio' as never)) {
+      test.for(steps.filter(({ passage }) => passage === 1))('eio at $name', (step) => breakAt(step, 'eio'));
+    }
+  });
+}
