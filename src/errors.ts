@@ -307,6 +307,18 @@ export const errorTable = {
     errno: 'EIO',
     hint: 'strata verify --all names the restore points and ranges concerned',
   },
+  CLONE_UNSUPPORTED: {
+    message: 'the file system of {path} has no reflink',
+    exit: 1,
+    http: 409,
+    hint: 'leave --require-clone out to copy, or use XFS or Btrfs',
+  },
+  RESUME_MISMATCH: {
+    message: 'what an earlier run of this synthesis copied does not fit: {reason}',
+    exit: 1,
+    http: 409,
+    hint: 'start again; everything is copied anew',
+  },
   PACK_STORE_FAILED: {
     message: 'a pack could not be stored: {reason}',
     exit: 1,

@@ -73,6 +73,15 @@ export interface Run<Outcome, Progress> {
   readonly finished: Promise<Outcome>;
 }
 
+/** What a run gives out for each pack that it has finished. */
+export type OnPack = (pack: { seq: number; id: string; path: string; bytes: number; frames: number }) => void;
+
+/** A run that makes packs; it ends when each of them was answered for. */
+export interface PackingRun<Outcome, Progress> extends Run<Outcome, Progress> {
+  packStored(seq: number): void;
+  packFailed(seq: number): void;
+}
+
 /** Deduplication index over the frames of given packs; opaque, closed by `close()`. */
 export interface DedupIndex {
   close(): void;
@@ -108,7 +117,7 @@ export interface BackupOptions {
   /** Bytes a second read from the source; 0 = no limit. */
   readonly rateLimit: number;
   /** Called for each finished pack file; answer with packStored(seq) or packFailed(seq). At most a few are unanswered. */
-  readonly onPack: (pack: { seq: number; id: string; path: string; bytes: number; frames: number }) => void;
+  readonly onPack: OnPack;
 }
 
 export interface BackupProgress {
@@ -143,15 +152,100 @@ export interface BackupOutcome {
   readonly threads: number;
 }
 
-export interface BackupRun extends Run<BackupOutcome, BackupProgress> {
-  packStored(seq: number): void;
-  packFailed(seq: number): void;
-}
+export type BackupRun = PackingRun<BackupOutcome, BackupProgress>;
 
 export interface PackPlace {
   /** The repository's `packs` folder; a pack is at `<folder>/<last two digits>/<id>`. */
   readonly folder: string;
 }
+
+/** Whether copies share blocks with what they are copied from (reflink): where the file system can, always, or not at all. */
+export type Clone = 'auto' | 'require' | 'never';
+
+export interface SynthesisOptions {
+  readonly vault: Vault;
+  readonly chain: Chain;
+  readonly packs: PackPlace;
+  /** Of the chain's newest point, in bytes. */
+  readonly size: number;
+  readonly blockSize: number;
+  /** Folder for packs and columns being written. */
+  readonly spool: string;
+  /** 24 hex digits. */
+  readonly runId: string;
+  /** `reference`: frames stay where they are; `copy`: they go into packs of this run, in disk order, each content once. */
+  readonly mode: 'reference' | 'copy';
+  readonly packSize: number;
+  /**
+   * Packs that broken runs of the same synthesis stored, by their sequence numbers from 0 without a gap: what they hold is not
+   * copied again, and the numbers go on. RESUME_MISMATCH when they do not fit.
+   */
+  readonly resume: readonly PackRef[];
+  readonly clone: Clone;
+  readonly onPack: OnPack;
+}
+
+export interface SynthesisProgress {
+  /** Position on the disk, bytes. */
+  readonly position: number;
+  /** Bytes of frames. */
+  readonly bytesCloned: number;
+  readonly bytesCopied: number;
+}
+
+export interface SynthesisOutcome extends SynthesisProgress {
+  readonly cancelled: boolean;
+  readonly loc: WrittenColumn;
+  readonly dig: WrittenColumn;
+  readonly root: string;
+  /** Data and zero blocks named in the new map. */
+  readonly mapDataBlocks: number;
+  readonly mapZeroBlocks: number;
+  /** Bytes of the frames that the new map refers to, each once for every block. */
+  readonly bytesReferenced: number;
+  /** Bytes of the frames found in the packs of `resume`. */
+  readonly bytesResumed: number;
+  /** Ids of the packs referred to, in the order of their first use. */
+  readonly packs: readonly string[];
+}
+
+export type SynthesisRun = PackingRun<SynthesisOutcome, SynthesisProgress>;
+
+export interface RelocationOptions {
+  readonly vault: Vault;
+  readonly packs: PackPlace;
+  readonly blockSize: number;
+  readonly packSize: number;
+  /** Folder for packs and columns being written. */
+  readonly spool: string;
+  /** 24 hex digits. */
+  readonly runId: string;
+  readonly clone: Clone;
+  /** The chains of the points that must show the same afterwards. */
+  readonly live: readonly Chain[];
+  /** Location columns to write anew. */
+  readonly columns: readonly ColumnRef[];
+  /** Ids of the packs whose frames are moved. */
+  readonly sparse: readonly string[];
+  readonly onPack: OnPack;
+}
+
+export interface RelocationProgress {
+  /** Bytes of the frames to move; 0 until they are known. */
+  readonly bytesTotal: number;
+  readonly bytesCloned: number;
+  readonly bytesCopied: number;
+}
+
+export interface RelocationOutcome extends RelocationProgress {
+  readonly cancelled: boolean;
+  /** As in `columns` of the options: `<runId>.<n>.loc` in the spool folder. */
+  readonly columns: readonly WrittenColumn[];
+  /** Ids of the packs made. */
+  readonly packs: readonly string[];
+}
+
+export type RelocationRun = PackingRun<RelocationOutcome, RelocationProgress>;
 
 export interface RestoreOptions {
   readonly vault: Vault;
@@ -364,6 +458,16 @@ export interface Native {
     bad: readonly BadPlace[];
   }): Promise<DedupIndex>;
   startBackup(options: BackupOptions): BackupRun;
+  /**
+   * Merges a chain into one full map of its newest point: `<runId>.loc` and `<runId>.dig` in the spool folder. Rejects with MAP_MISSING,
+   * MAP_DAMAGED, FRAME_DAMAGED, PACK_MISSING, PACK_READ, SPOOL_WRITE, PACK_STORE_FAILED, CLONE_UNSUPPORTED, RESUME_MISMATCH.
+   */
+  startSynthesis(options: SynthesisOptions): SynthesisRun;
+  /**
+   * Copies what the live chains show of sparse packs into new ones, and writes columns anew with the new places; what no live chain shows
+   * keeps its old place. Rejects with the codes of startSynthesis but RESUME_MISMATCH.
+   */
+  startRelocation(options: RelocationOptions): RelocationRun;
   startRestore(options: RestoreOptions): Run<RestoreOutcome, RestoreProgress>;
   startVerify(options: VerifyOptions): Run<VerifyOutcome, VerifyProgress>;
   /** Changed ranges between two points, joined, clipped to the larger size: `[[offset, length], …]` in bytes. */

@@ -7,7 +7,6 @@ namespace {
 
 constexpr uint64_t kPieceBytes = 1 << 20;
 constexpr uint64_t kHoleBlocks = 1 << 16;
-constexpr unsigned kUnansweredPacks = 3;
 
 bool all_zero(View bytes) {
   // Equal to itself shifted by a few bytes, and those are zero: memcmp is as fast as the machine can compare.
@@ -43,9 +42,9 @@ struct Backup::Piece {
   std::vector<Range> emptied;  // hole: runs of blocks that held data in the parent
 };
 
-Backup::Backup(BackupOptions options, OnPack on_pack)
+Backup::Backup(BackupOptions options, PackStream::OnPack on_pack)
     : options_(std::move(options)),
-      on_pack_(std::move(on_pack)),
+      packs_({options_.spool, options_.run_id, options_.pack_size}, control_, std::move(on_pack)),
       threads_(thread_count(options_.threads)),
       piece_blocks_(static_cast<uint32_t>(std::max<uint64_t>(1, kPieceBytes / options_.block_size))),
       claim_codec_(options_.vault),
@@ -69,22 +68,16 @@ BackupOutcome Backup::run() {
   location_.emplace(base + ".loc", commit_codec_);
   digest_.emplace(base + ".dig", commit_codec_);
 
-  try {
-    read_all();
-  } catch (...) {
-    await_answers();
-    throw;
-  }
-  if (!await_answers()) throw Error("PACK_STORE_FAILED", "a pack could not be stored");
+  packs_.run([this] { read_all(); });
   outcome_.cancelled = control_.cancelled();
   outcome_.size = options_.kind == SourceKind::stream ? stream_size_ : options_.size;
   outcome_.bytes_read = bytes_read_;
   outcome_.bytes_new = bytes_new_;
-  outcome_.bytes_stored = bytes_stored_;
+  outcome_.bytes_stored = packs_.bytes();
   outcome_.direct = source_->direct();
   outcome_.threads = threads_;
   if (outcome_.cancelled) return std::move(outcome_);
-  outcome_.location = location_->finish(packs_);
+  outcome_.location = location_->finish(numbers_.ids());
   outcome_.digest = digest_->finish({});
   outcome_.root = merkle_.root(outcome_.size, options_.block_size);
   return std::move(outcome_);
@@ -103,14 +96,7 @@ void Backup::read_all() {
       },
       [this] { wake(); });
   // A cancelled run keeps its last pack too: the next run finds the frames there.
-  if (pack_) finish_pack();
-}
-
-// Whether all packs were stored.
-bool Backup::await_answers() {
-  std::unique_lock lock(order_mutex_);
-  order_changed_.wait(lock, [this] { return unanswered_ == 0 || abandoned_; });
-  return !pack_failed_;
+  packs_.give_out(commit_codec_);
 }
 
 void Backup::cancel() {
@@ -119,18 +105,17 @@ void Backup::cancel() {
 }
 
 void Backup::abandon() {
-  control_.cancel();
-  const std::lock_guard lock(order_mutex_);
-  abandoned_ = true;
-  order_changed_.notify_all();
+  cancel();
+  packs_.abandon();
 }
 
 void Backup::wake() {
+  packs_.wake();
   const std::lock_guard lock(order_mutex_);
   order_changed_.notify_all();
 }
 
-BackupProgress Backup::progress() const { return {position_, bytes_read_, bytes_new_, bytes_stored_}; }
+BackupProgress Backup::progress() const { return {position_, bytes_read_, bytes_new_, packs_.bytes()}; }
 
 bool Backup::claim(Piece*& out) {
   const std::lock_guard lock(claim_mutex_);
@@ -320,64 +305,25 @@ void Backup::commit_block(uint64_t number, const Block& block, const Piece& piec
     known = options_.dedup->find(block.digest);  // stored by an earlier piece meanwhile
   if (known) outcome_.deduplicated_blocks++;
   const FramePlace place = known ? *known : store(block, piece);
-  location_->data(number, {pack_number(place.pack), place.offset, place.length, check_of(block.digest)});
+  location_->data(number, {numbers_.number(place.pack), place.offset, place.length, check_of(block.digest)});
   digest_->data(number, {block.digest, block.quick});
 }
 
 FramePlace Backup::store(const Block& block, const Piece& piece) {
-  if (!pack_) {
-    PackId id;
-    std::copy(options_.run_id.begin(), options_.run_id.end(), id.begin());
-    const uint32_t sequence = __builtin_bswap32(packs_made_);
-    memcpy(id.data() + options_.run_id.size(), &sequence, sizeof sequence);
-    pack_.emplace(options_.spool + "/" + hex(id) + ".pack", id);
-  }
+  PackWriter& pack = packs_.current();
   const View frame(piece.frames.data() + block.frame_at, block.frame_length);
-  const FramePlace place{pack_->id(), pack_->append(frame, block.digest, options_.block_size), static_cast<uint32_t>(frame.size())};
+  const FramePlace place{pack.id(), pack.append(frame, block.digest, options_.block_size), static_cast<uint32_t>(frame.size())};
   if (options_.dedup) options_.dedup->add(block.digest, place);
   bytes_new_ += options_.block_size;
-  bytes_stored_ += frame.size();
-  if (pack_->size() >= options_.pack_size) finish_pack();
+  packs_.appended(commit_codec_);
   return place;
 }
 
-void Backup::finish_pack() {
-  const uint64_t before = pack_->size();
-  pack_->finish(commit_codec_);
-  bytes_stored_ += pack_->size() - before + kPackStart;
-  const FinishedPack pack{packs_made_++, pack_->id(), pack_->path(), pack_->size(), pack_->frames().size()};
-  pack_.reset();
-  {
-    std::unique_lock lock(order_mutex_);
-    order_changed_.wait(lock, [this] { return unanswered_ < kUnansweredPacks || control_.stopping(); });
-    unanswered_++;
-  }
-  try {
-    on_pack_(pack);
-  } catch (...) {
-    answer(false);  // it was not taken, so nobody else will
-    throw;
-  }
-}
-
-void Backup::pack_stored() { answer(true); }
+void Backup::pack_stored() { packs_.stored(); }
 
 void Backup::pack_failed() {
-  control_.fail(std::make_exception_ptr(Error("PACK_STORE_FAILED", "a pack could not be stored")));
-  answer(false);
-}
-
-void Backup::answer(bool stored) {
-  const std::lock_guard lock(order_mutex_);
-  pack_failed_ = pack_failed_ || !stored;
-  unanswered_--;
-  order_changed_.notify_all();
-}
-
-uint32_t Backup::pack_number(const PackId& id) {
-  const auto [place, added] = pack_numbers_.try_emplace(id, static_cast<uint32_t>(packs_.size()));
-  if (added) packs_.push_back(id);
-  return place->second;
+  packs_.failed();
+  wake();
 }
 
 }  // namespace strata

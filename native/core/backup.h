@@ -3,16 +3,16 @@
 // Every worker takes the next piece of the disk (a few blocks, or a hole), reads it, and per block: zero test, digest, comparison with
 // the parent's digest, look-up of the digest in the repository, compression, sealing. Pieces are then committed strictly in disk
 // order by whichever worker completes the next one: the hash tree, the two map columns and the pack are written there, so they need no locks.
-// A window bounds the pieces in flight, a limit the packs that are finished but not yet stored; together they are the whole memory.
+// A window bounds the pieces in flight, the stream of packs those that are finished but not yet stored; together they are the whole memory.
 #pragma once
 #include <chrono>
-#include <functional>
 #include <set>
 
 #include "chain.h"
 #include "dedup_index.h"
 #include "merkle.h"
-#include "pack.h"
+#include "pack_numbers.h"
+#include "pack_stream.h"
 #include "source.h"
 
 namespace strata {
@@ -29,19 +29,11 @@ struct BackupOptions {
   std::vector<BadPlace> bad_places;
   std::shared_ptr<DedupIndex> dedup;
   std::string spool;
-  std::array<uint8_t, 12> run_id{};
+  RunId run_id{};
   uint64_t pack_size = 0;
   int level = 1;
   unsigned threads = 0;
   uint64_t rate_limit = 0;
-};
-
-struct FinishedPack {
-  uint32_t sequence;
-  PackId id;
-  std::string path;
-  uint64_t bytes;
-  size_t frames;
 };
 
 struct BackupProgress {
@@ -60,8 +52,7 @@ struct BackupOutcome {
 
 class Backup {
  public:
-  using OnPack = std::function<void(const FinishedPack&)>;
-  Backup(BackupOptions options, OnPack on_pack);
+  Backup(BackupOptions options, PackStream::OnPack on_pack);
   ~Backup();
 
   // Blocks until all threads have ended and all packs are answered for, however it ends.
@@ -69,7 +60,7 @@ class Backup {
   void cancel();
   // Cancels, and waits for no answers any more: whoever would give them is gone.
   void abandon();
-  // Answers to OnPack, from any thread.
+  // Answers to on_pack, from any thread.
   void pack_stored();
   void pack_failed();
   BackupProgress progress() const;
@@ -87,16 +78,12 @@ class Backup {
   void commit_hole(const Piece& piece);
   void commit_block(uint64_t number, const Block& block, const Piece& piece);
   FramePlace store(const Block& block, const Piece& piece);
-  void finish_pack();
-  bool await_answers();
-  void answer(bool stored);
   void read_all();
-  uint32_t pack_number(const PackId& id);
   void wake();
 
   const BackupOptions options_;
-  const OnPack on_pack_;
   Control control_;
+  PackStream packs_;
   std::optional<Source> source_;
   unsigned threads_;
   uint32_t piece_blocks_;
@@ -118,20 +105,15 @@ class Backup {
   std::condition_variable order_changed_;
   uint64_t committed_ = 0;
   bool committing_ = false;
-  unsigned unanswered_ = 0;
-  bool pack_failed_ = false, abandoned_ = false;
 
   // Written by the committing worker only.
   FrameCodec commit_codec_;
   Merkle merkle_;
   std::optional<ColumnWriter<Location>> location_;
   std::optional<ColumnWriter<BlockDigest>> digest_;
-  std::optional<PackWriter> pack_;
-  std::vector<PackId> packs_;
-  std::map<PackId, uint32_t> pack_numbers_;
-  uint32_t packs_made_ = 0;
+  PackNumbers numbers_;
   BackupOutcome outcome_;
-  std::atomic<uint64_t> position_{0}, bytes_read_{0}, bytes_new_{0}, bytes_stored_{0};
+  std::atomic<uint64_t> position_{0}, bytes_read_{0}, bytes_new_{0};
 };
 
 }  // namespace strata

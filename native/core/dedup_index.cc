@@ -107,7 +107,8 @@ class DedupIndex::SortedFile {
   std::vector<uint64_t> fence_;
 };
 
-DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad)
+DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad,
+                       uint64_t expected)
     : cache_(std::move(cache)), bad_(bad.begin(), bad.end()) {
   static_assert(sizeof(Entry) == kEntry, "an entry takes 48 bytes");
   std::sort(packs.begin(), packs.end(), [](const PackFile& a, const PackFile& b) { return a.id < b.id; });
@@ -115,7 +116,7 @@ DedupIndex::DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile>
   const uint64_t dead = load_cache(packs), cached = entries_;
   load_packs(codec, packs);
   if ((entries_ - cached) * kRewriteAt > cached || dead * kRewriteAt > cached + dead) save_cache();
-  const uint64_t wanted = std::max<uint64_t>((entries_ + (1 << 20)) * kBitsPerEntry, kLeastFilter);
+  const uint64_t wanted = std::max<uint64_t>((entries_ + expected) * kBitsPerEntry, kLeastFilter);
   const uint64_t bits = std::min<uint64_t>(wanted, std::max<uint64_t>(memory * 8, kLeastFilter));
   filter_.assign(bits / 64, 0);
   for (const auto& file : *files_)

@@ -37,9 +37,10 @@ struct PackFile {
 
 class DedupIndex {
  public:
-  // `memory` in bytes bounds the filter; the table of new frames and its files are bounded by constants. `cache` is a path. What lies at a
-  // place of `bad` is never found.
-  DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad);
+  // `memory` in bytes bounds the filter, which is made for `expected` frames beside those of the packs; the table of new frames and its files
+  // are bounded by constants. `cache` is a path. What lies at a place of `bad` is never found.
+  DedupIndex(std::shared_ptr<const Vault> vault, std::vector<PackFile> packs, std::string cache, size_t memory, const std::vector<BadPlace>& bad,
+             uint64_t expected = 1 << 20);
   ~DedupIndex();
 
   std::optional<FramePlace> find(const Digest& digest) const;

@@ -52,6 +52,17 @@ class Appender {
  public:
   Appender(const std::string& path, const char* place);
   void append(View bytes);
+
+  // Whether the file system can have this file, of which nothing was written yet, share blocks with the file `from`: 0, or the errno of its no.
+  int shares_with(int from);
+  // What the file system allots in, and shares.
+  uint64_t file_system_block() const;
+  // Appends bytes of another file by sharing their blocks: `offset`, size() and `length` must be multiples of the file system's block.
+  // 0, or the errno with which the system refused; then nothing was appended.
+  int append_shared(int from, uint64_t offset, uint64_t length);
+  // Appends bytes of another file without their passing through this process; returns how many: less than `length` when the system refuses.
+  uint64_t append_in_kernel(int from, uint64_t offset, uint64_t length);
+
   // Writes what is buffered and starts its way to the disk, so that the later fsync is short.
   void finish();
   uint64_t size() const { return size_; }
@@ -59,6 +70,9 @@ class Appender {
 
  private:
   void flush();
+  void break_here() const;
+  int refusal() const;
+  void written(uint64_t count);
   std::string path_;
   const char* place_;
   Fd fd_;

@@ -63,6 +63,7 @@ void get_entries(Reader& in, std::vector<Location>& entries, uint32_t packs) {
 template <typename Entry>
 Bytes encode_page(const Page<Entry>& page) {
   Bytes out;
+  out.reserve(page.spans.size() * 4 + page.entries.size() * sizeof(Entry));  // more than most need
   put(out, static_cast<uint32_t>(page.spans.size()));
   uint64_t at = page.first();
   for (const Span& it : page.spans) {

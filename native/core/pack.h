@@ -22,6 +22,9 @@ class PackWriter {
   PackWriter(const std::string& path, const PackId& id);
   // Returns the frame's offset.
   uint32_t append(View frame, const Digest& digest, uint32_t raw_length);
+  // The file, for frames that come as bytes of another; each is then named for the index.
+  Appender& file() { return file_; }
+  void name(const PackedFrame& frame) { frames_.push_back(frame); }
   void finish(FrameCodec& codec);
   const PackId& id() const { return id_; }
   const std::string& path() const { return file_.path(); }
@@ -47,12 +50,14 @@ class PackFolder {
   void will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept;
   std::string path(const PackId& id) const;
 
- private:
   struct Open {
     Fd fd;
     std::string path;
   };
+  // The pack's file, open as long as somebody holds it. Throws PACK_MISSING, PACK_READ.
   std::shared_ptr<const Open> open(const PackId& id);
+
+ private:
   std::string folder_;
   std::mutex mutex_;
   std::list<std::pair<PackId, std::shared_ptr<const Open>>> recent_;

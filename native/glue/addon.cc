@@ -13,7 +13,7 @@
 #include "../core/read_range.h"
 #include "../core/restore.h"
 #include "../core/verify.h"
-#include "function.h"
+#include "packing.h"
 
 namespace strata::glue {
 namespace {
@@ -67,12 +67,7 @@ std::vector<BadPlace> bad_places(const Napi::Object& from, const char* name) {
 
 Napi::Value open_dedup_index(const Info& info) {
   const Napi::Object options = object(info[0], "options");
-  const auto list = object(options.Get("packs"), "packs").As<Napi::Array>();
-  std::vector<PackFile> packs;
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    const Napi::Object it = object(list.Get(i), "a pack");
-    packs.push_back({from_hex<16>(text(it, "id")), text(it, "path"), count(it, "bytes")});
-  }
+  const std::vector<PackFile> packs = pack_files(options, "packs");
   const auto key = vault(options.Get("vault"));
   const std::string cache = text(options, "cacheFile");
   const auto memory = static_cast<size_t>(count(options, "memoryLimit"));
@@ -100,17 +95,7 @@ Napi::Value open_dedup_index(const Info& info) {
       [] {});
 }
 
-Napi::Object written_column(Napi::Env env, const WrittenColumn& from) {
-  auto out = Napi::Object::New(env);
-  out.Set("path", from.path);
-  put(out, "bytes", from.bytes);
-  put(out, "indexOffset", from.index_offset);
-  put(out, "indexLength", from.index_length);
-  out.Set("indexDigest", hex(from.index_digest));
-  return out;
-}
-
-Napi::Object backup_result(Napi::Env env, const BackupOutcome& from) {
+Napi::Object backup_result(Napi::Env env, const BackupOutcome& from, const BackupProgress&) {
   auto out = Napi::Object::New(env);
   out.Set("cancelled", from.cancelled);
   out.Set("direct", from.direct);
@@ -152,8 +137,7 @@ BackupOptions backup_options(const Napi::Object& from) {
   if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<std::shared_ptr<Index>>>().Data()->get();
   out.spool = text(from, "spool");
   out.run_id = from_hex<12>(text(from, "runId"));
-  out.pack_size = count(from, "packSize");
-  if (out.pack_size < (1u << 20) || out.pack_size > (1u << 30)) throw Error("NATIVE_ARGUMENT", "packSize must be from 1 MiB to 1 GiB");
+  out.pack_size = pack_size(from);
   const double level = number(from, "level");
   if (!(level >= ZSTD_minCLevel() && level <= ZSTD_maxCLevel())) throw Error("NATIVE_ARGUMENT", "level must be one of zstd's");
   out.level = static_cast<int>(level);
@@ -162,60 +146,20 @@ BackupOptions backup_options(const Napi::Object& from) {
   return out;
 }
 
-Napi::Value start_backup(const Info& info) {
-  const Napi::Env env = info.Env();
-  const Napi::Object from = object(info[0], "options");
-  const Napi::Value listener = from.Get("onPack");
-  if (!listener.IsFunction()) throw Error("NATIVE_ARGUMENT", "onPack must be a function");
-  // The post function exists once the thread runs; the backup calls it from there only.
-  const auto post = std::make_shared<Run::Post>();
-  const auto held = std::make_shared<Held<Backup>>(std::make_shared<Backup>(backup_options(from), [post](const FinishedPack& pack) {
-    (*post)([pack](Napi::Env inner) -> Napi::Value {
-      auto event = Napi::Object::New(inner);
-      put(event, "seq", pack.sequence);
-      event.Set("id", hex(pack.id));
-      event.Set("path", pack.path);
-      put(event, "bytes", pack.bytes);
-      put(event, "frames", pack.frames);
-      return event;
-    });
-  }));
-  const Napi::Promise finished = Run::start(
-      env, "strata backup",
-      [held, post](const Run::Post& call) -> Run::Deliver {
-        *post = call;
-        const auto outcome = std::make_shared<BackupOutcome>(held->run());
-        return [outcome](Napi::Env inner) { return backup_result(inner, *outcome); };
-      },
-      [held] {
-        if (const auto backup = held->action()) backup->abandon();
-      },
-      listener.As<Napi::Function>());
-
+Napi::Object backup_progress(Napi::Env env, const BackupProgress& now) {
   auto out = Napi::Object::New(env);
-  out.Set("finished", finished);
-  out.Set("cancel", function(env, "cancel", [held](const Info& call) {
-            held->cancel();
-            return call.Env().Undefined();
-          }));
-  out.Set("packStored", function(env, "packStored", [held](const Info& call) {
-            if (const auto backup = held->action()) backup->pack_stored();
-            return call.Env().Undefined();
-          }));
-  out.Set("packFailed", function(env, "packFailed", [held](const Info& call) {
-            if (const auto backup = held->action()) backup->pack_failed();
-            return call.Env().Undefined();
-          }));
-  out.Set("progress", function(env, "progress", [held](const Info& call) -> Napi::Value {
-            const BackupProgress now = held->progress();
-            auto it = Napi::Object::New(call.Env());
-            put(it, "position", now.position);
-            put(it, "bytesRead", now.bytes_read);
-            put(it, "bytesNew", now.bytes_new);
-            put(it, "bytesStored", now.bytes_stored);
-            return it;
-          }));
+  put(out, "position", now.position);
+  put(out, "bytesRead", now.bytes_read);
+  put(out, "bytesNew", now.bytes_new);
+  put(out, "bytesStored", now.bytes_stored);
   return out;
+}
+
+Napi::Value start_backup(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  return packing_run(
+      info.Env(), "strata backup", from,
+      [&](PackStream::OnPack on_pack) { return std::make_shared<Backup>(backup_options(from), std::move(on_pack)); }, backup_result, backup_progress);
 }
 
 Napi::Object restore_progress(Napi::Env env, const RestoreProgress& now) {
@@ -427,6 +371,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_images(env, exports);
   add_liveness(env, exports);
   add_mounts(env, exports);
+  add_synthesis(env, exports);
   exports.Set("about", function(env, "about", about));
   return exports;
 }

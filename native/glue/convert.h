@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "../core/chain.h"
+#include "../core/dedup_index.h"
 #include "../core/error.h"
 #include "../core/source.h"
 
@@ -102,6 +103,23 @@ inline std::vector<Layer> chain(const Napi::Value& value, const char* what, uint
 
 inline std::vector<Layer> chain(const Napi::Object& from, const char* name, uint32_t block) { return chain(from.Get(name), name, block); }
 
+inline std::vector<std::vector<Layer>> chains(const Napi::Object& from, const char* name, uint32_t block) {
+  const auto list = object(from.Get(name), name).As<Napi::Array>();
+  std::vector<std::vector<Layer>> out;
+  for (uint32_t i = 0; i < list.Length(); i++) out.push_back(chain(list.Get(i), name, block));
+  return out;
+}
+
+inline std::vector<PackFile> pack_files(const Napi::Object& from, const char* name) {
+  const auto list = object(from.Get(name), name).As<Napi::Array>();
+  std::vector<PackFile> out;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Object it = object(list.Get(i), "a pack");
+    out.push_back({from_hex<16>(text(it, "id")), text(it, "path"), count(it, "bytes")});
+  }
+  return out;
+}
+
 inline std::shared_ptr<const Vault> vault(const Napi::Value& value) {
   if (!value.IsExternal()) throw Error("NATIVE_ARGUMENT", "vault must come from createVault");
   return *value.As<Napi::External<std::shared_ptr<const Vault>>>().Data();
@@ -118,6 +136,8 @@ inline Napi::Value pairs(Napi::Env env, const std::vector<Range>& ranges) {
   return out;
 }
 
+inline void put(Napi::Object& to, const char* name, uint64_t value) { to.Set(name, Napi::Number::New(to.Env(), static_cast<double>(value))); }
+
 inline std::vector<std::string> hex_all(const std::vector<PackId>& ids) {
   std::vector<std::string> out;
   for (const PackId& it : ids) out.push_back(hex(it));
@@ -130,6 +150,14 @@ inline Napi::Array strings(Napi::Env env, const std::vector<std::string>& from) 
   return out;
 }
 
-inline void put(Napi::Object& to, const char* name, uint64_t value) { to.Set(name, Napi::Number::New(to.Env(), static_cast<double>(value))); }
+inline Napi::Object written_column(Napi::Env env, const WrittenColumn& from) {
+  auto out = Napi::Object::New(env);
+  out.Set("path", from.path);
+  put(out, "bytes", from.bytes);
+  put(out, "indexOffset", from.index_offset);
+  put(out, "indexLength", from.index_length);
+  out.Set("indexDigest", hex(from.index_digest));
+  return out;
+}
 
 }  // namespace strata::glue

@@ -41,5 +41,6 @@ Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Held<Ac
 void add_images(Napi::Env env, Napi::Object exports);
 void add_liveness(Napi::Env env, Napi::Object exports);
 void add_mounts(Napi::Env env, Napi::Object exports);
+void add_synthesis(Napi::Env env, Napi::Object exports);
 
 }  // namespace strata::glue

@@ -57,13 +57,6 @@ Napi::Value live_bytes(const Info& info) {
 
 Napi::Value live_packs(const Info& info) { return strings(info.Env(), hex_all(from_handle<Marking>(info[0], "liveness")->liveness.packs())); }
 
-std::vector<std::vector<Layer>> chains(const Napi::Object& from, const char* name, uint32_t block) {
-  const auto list = object(from.Get(name), name).As<Napi::Array>();
-  std::vector<std::vector<Layer>> out;
-  for (uint32_t i = 0; i < list.Length(); i++) out.push_back(chain(list.Get(i), name, block));
-  return out;
-}
-
 Napi::Value freed_bytes_of(const Info& info) {
   const Napi::Object from = object(info[0], "options");
   const auto key = vault(from.Get("vault"));

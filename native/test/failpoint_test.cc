@@ -5,7 +5,8 @@
 
 #include "code_of.h"
 #include "random_disk.h"
-#include "small_repository.h"
+#include "system_calls.h"
+#include "synthesized.h"
 
 namespace strata::test {
 namespace {
@@ -94,6 +95,25 @@ TEST_F(FailpointDeathTest, ReadsOfTheSourceFail) {
   EXPECT_EXIT(_exit(back_up(repo_).unreadable.empty() ? kAsExpected : 1), testing::ExitedWithCode(kAsExpected), "");
   plan("native.source.*:1-:eio");
   EXPECT_EXIT(_exit(back_up(repo_).unreadable.at(0).length == 3'000'000 ? kAsExpected : 1), testing::ExitedWithCode(kAsExpected), "");
+}
+
+// Each write of a copying synthesis, until there are no more: packs in the kernel, packs from memory, both columns, and the table of places.
+TEST_F(FailpointDeathTest, WritesOfASynthesisFail) {
+  const auto synthesize = [this](Clone clone, bool without_kernel) {
+    repo_.commit(back_up(repo_));
+    SynthesisOptions options = synthesis_options(repo_, 3'000'000, SynthesisMode::copy);
+    options.clone = clone;
+    SystemCalls refusing;
+    if (without_kernel) refusing.copy = [](int) { return EXDEV; };
+    const WatchedCalls watched(refusing);
+    run_storing<Synthesis>(repo_, std::move(options));
+  };
+  // The backup writes 4 times to packs and twice to columns, the synthesis after that.
+  for (const bool without_kernel : {false, true})
+    for (const auto& [text, error] : {std::pair{"native.pack.write:5:enospc", ENOSPC}, std::pair{"native.pack.write:6:eio", EIO}, std::pair{"native.pack.write:8:eio", EIO}, std::pair{"native.column.write:3:eio", EIO}, std::pair{"native.column.write:4:enospc", ENOSPC}}) {
+      plan(text);
+      EXPECT_EXIT(ends_with("SPOOL_WRITE", error, [&] { synthesize(Clone::automatic, without_kernel); }), testing::ExitedWithCode(kAsExpected), "") << text;
+    }
 }
 
 TEST_F(FailpointDeathTest, AnyPlaceKills) {

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -72,4 +73,20 @@ extern "C" off64_t lseek64(int fd, off64_t offset, int whence) noexcept {
   static auto* const real = original<off64_t(int, off64_t, int)>("lseek64");
   if (watching && fails(calls.seek, fd, whence)) return -1;
   return real(fd, offset, whence);
+}
+
+extern "C" int ioctl(int fd, unsigned long request, ...) noexcept {
+  static auto* const real = original<int(int, unsigned long, ...)>("ioctl");
+  va_list rest;
+  va_start(rest, request);
+  void* const argument = va_arg(rest, void*);
+  va_end(rest);
+  if (watching && (request == FICLONE || request == FICLONERANGE) && fails(calls.clone, fd)) return -1;
+  return real(fd, request, argument);
+}
+
+extern "C" ssize_t copy_file_range(int from, off64_t* in, int to, off64_t* out, size_t count, unsigned flags) {
+  static auto* const real = original<ssize_t(int, off64_t*, int, off64_t*, size_t, unsigned)>("copy_file_range");
+  if (watching && fails(calls.copy, to)) return -1;
+  return real(from, in, to, out, count, flags);
 }

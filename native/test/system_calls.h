@@ -16,6 +16,8 @@ struct SystemCalls {
   std::function<int(int fd, uint64_t offset, uint64_t length)> punch;
   std::function<int(int fd)> sync;
   std::function<int(int fd, int whence)> seek;
+  std::function<int(int to)> clone;  // FICLONE, FICLONERANGE
+  std::function<int(int to)> copy;   // copy_file_range
 };
 
 // In force while it lives; one at a time.

@@ -1,0 +1,73 @@
+// Synthesis: a chain of maps becomes one full map of its newest point, without reading any block's content.
+//
+// Both columns are merged in lock-step, written as a full backup writes them (zero blocks are not named), and the root is computed. The frames
+// stay where they are, or are copied as they are into packs of the new point, in disk order and each content once. A copying run that was killed is done again
+// under the same conditions: since the order is the same, the frames of the packs that it stored are the first ones that are wanted.
+#pragma once
+#include "frame_copy.h"
+#include "full_map.h"
+#include "paired_chain.h"
+#include "resumed_frames.h"
+
+namespace strata {
+
+enum class SynthesisMode { reference, copy };
+
+struct SynthesisOptions {
+  std::shared_ptr<const Vault> vault;
+  std::vector<Layer> chain;
+  std::string packs;
+  uint64_t size = 0;
+  uint32_t block_size = 0;
+  std::string spool;
+  RunId run_id{};
+  SynthesisMode mode = SynthesisMode::reference;
+  uint64_t pack_size = 0;
+  std::vector<PackFile> resume;
+  Clone clone = Clone::automatic;
+};
+
+struct SynthesisProgress {
+  uint64_t position, bytes_cloned, bytes_copied;
+};
+
+struct SynthesisOutcome {
+  bool cancelled = false;
+  WrittenColumn location, digest;
+  Digest root{};
+  uint64_t bytes_referenced = 0, bytes_resumed = 0;
+  std::vector<PackId> packs;
+};
+
+class Synthesis {
+ public:
+  Synthesis(SynthesisOptions options, PackStream::OnPack on_pack);
+  ~Synthesis();
+
+  // Blocks until all packs are answered for, however it ends.
+  SynthesisOutcome run();
+  void cancel();
+  // Cancels, and waits for no answers any more: whoever would give them is gone.
+  void abandon();
+  // Answers to on_pack, from any thread.
+  void pack_stored() { packs_.stored(); }
+  void pack_failed() { packs_.failed(); }
+  SynthesisProgress progress() const;
+
+ private:
+  class Copying;
+  void merge(FullMap& map);
+  void refer(PairedChain& chain, FullMap& map);
+  void copy(PairedChain& chain, FullMap& map);
+  void came_to(uint64_t block) { position_ = block * options_.block_size; }
+
+  const SynthesisOptions options_;
+  Control control_;
+  PackStream packs_;
+  FrameCodec codec_;
+  FrameCopy frames_;
+  ResumedFrames resumed_;
+  std::atomic<uint64_t> position_{0};
+};
+
+}  // namespace strata
