@@ -36,7 +36,7 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
     if (process.getuid?.() !== 0) throw fail('ATTACH_NEEDS_ROOT', {});
     const { spec, partition, at, writable } = request;
     const records = new Records();
-    await clearBefore(records, emit);
+    await clearBefore(records, emit, request.overlay && resolve(request.overlay));
     const throwaway = writable && request.overlay === null;
     const overlay = throwaway ? await nameOverlay() : request.overlay && resolve(request.overlay);
     const words = ['serve-drive', spec, ...(overlay === null ? [] : ['--overlay', overlay])];

@@ -1,5 +1,5 @@
 import { clearLeftovers, findLeftovers, type Leftover } from '../mount/janitor.ts';
-import type { MountRecord } from '../mount/records/record.ts';
+import { losesOverlay, type MountRecord } from '../mount/records/record.ts';
 import { Records } from '../mount/records/records.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Ability, examineMachine } from './machine.ts';
@@ -16,7 +16,7 @@ export interface Diagnosis {
   readonly remains: Remains | null;
   /** Whether what killed runs left was removed. */
   readonly fixed: boolean;
-  /** Mounts and drives that killed processes left on this machine. */
+  /** Mounts, drives and exports that killed processes left on this machine. */
   readonly mounts: readonly LeftMount[];
 }
 
@@ -24,8 +24,10 @@ export interface LeftMount {
   readonly id: string;
   readonly kind: MountRecord['kind'];
   readonly cause: Leftover['cause'];
-  /** The file with what was written to a drive; it is never removed. */
+  /** The file with what was written. */
   readonly overlay: string | null;
+  /** Whether that file stays: one that nobody named for an export does not. */
+  readonly keepsOverlay: boolean;
   readonly cleared: boolean;
   /** What kept it from being cleared. */
   readonly trouble: string | null;
@@ -61,5 +63,5 @@ async function leftMounts(fix: boolean): Promise<LeftMount[]> {
 
 function describe({ record, cause }: Leftover, cleared: boolean, trouble: string | null): LeftMount {
   const { id, kind, overlay } = record;
-  return { id, kind, cause, overlay, cleared, trouble };
+  return { id, kind, cause, overlay, keepsOverlay: overlay !== null && !losesOverlay(record), cleared, trouble };
 }

@@ -7,7 +7,6 @@ import { OpenPoints } from '../mount/open-points.ts';
 import { createOverlay, openOverlay } from '../mount/overlay.ts';
 import { Records } from '../mount/records/records.ts';
 import type { Content } from '../native.ts';
-import type { Emit } from '../repository/events.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
@@ -24,7 +23,8 @@ export interface DriveRequest {
 export function driveJob(access: RepositoryAccess, { spec, overlay }: DriveRequest, job: Job): Promise<MountResult> {
   return runJob(job, (emit, signal) =>
     withReading(access, emit, async (repo) => {
-      const { point, content } = await openDisk(repo, spec, overlay, emit);
+      const point = await selectPoint(repo, spec, emit);
+      const content = await openDisk(repo, point, overlay);
       const shown = new DriveServer(point, content, overlay !== null, emit);
       const order = { directory: null, driver: fuse, allowOther: false, point: point.id, overlay };
       return serveMount(repo, new Records(), order, shown, emit, signal);
@@ -33,19 +33,13 @@ export function driveJob(access: RepositoryAccess, { spec, overlay }: DriveReque
 }
 
 /** The disk of a point, with an overlay for writes when one is named. */
-export async function openDisk(
-  repo: Repository,
-  spec: string,
-  overlay: string | null,
-  emit: Emit,
-): Promise<{ readonly point: Point; readonly content: Content }> {
-  const point = await selectPoint(repo, spec, emit);
+export async function openDisk(repo: Repository, point: Point, overlay: string | null): Promise<Content> {
   const points = await OpenPoints.create(repo);
   const content = await points.image({ point, kind: 'format', format: 'raw' });
-  if (overlay === null) return { point, content };
+  if (overlay === null) return content;
   const subject = { repository: repo.config.id, point: point.id, size: point.size };
   if (!(await isThere(overlay))) await createOverlay(overlay, subject);
-  return { point, content: await openOverlay(overlay, subject, content) };
+  return openOverlay(overlay, subject, content);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,9 +1,10 @@
 /** What this machine can do for Strata, what is missing, and how to get it. */
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { join } from 'node:path';
 import { reasonOf } from '../errors.ts';
+import { whyNoDevice } from '../mount/drivers/dev-fuse.ts';
+import { findCommand, isUsable } from './find-command.ts';
+import { examineWithoutRoot } from './without-root.ts';
 
 export interface Ability {
   readonly name: string;
@@ -25,10 +26,8 @@ interface Tool {
 
 const oldestNode = [22, 22] as const;
 
-const devices = [
-  { name: 'FUSE', path: '/dev/fuse', use: 'mounting restore points', remedy: 'modprobe fuse; apt-get install fuse3' },
-  { name: 'loop devices', path: '/dev/loop-control', use: 'attaching images as drives', remedy: 'modprobe loop' },
-] as const;
+const loops = { name: 'loop devices', use: 'attaching images as drives', remedy: 'modprobe loop' };
+const loopControl = '/dev/loop-control';
 
 const tools: readonly Tool[] = [
   { name: 'LVM', command: 'lvs', use: 'snapshots of logical volumes', remedy: 'apt-get install lvm2' },
@@ -52,7 +51,9 @@ export async function examineMachine(): Promise<Ability[]> {
   return [
     examineNode(),
     ...(await examineAddon()),
-    ...(await Promise.all(devices.map(async (device) => ability(device, (await usable(device.path)) && device.path)))),
+    await examineFuse(),
+    ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
+    ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];
 }
@@ -77,25 +78,14 @@ async function examineAddon(): Promise<Ability[]> {
   }
 }
 
-function ability(wanted: Omit<Tool, 'command'>, path: string | false): Ability {
+async function examineFuse(): Promise<Ability> {
+  const trouble = await whyNoDevice();
+  const wanted = { name: 'FUSE', use: 'mounting restore points', remedy: trouble ?? '' };
+  return ability(wanted, trouble === null ? '/dev/fuse' : null);
+}
+
+function ability(wanted: Omit<Tool, 'command'>, path: string | null): Ability {
   const { name, use, remedy } = wanted;
-  if (path === false) return { name, found: false, required: false, detail: `for ${use}`, remedy };
+  if (path === null) return { name, found: false, required: false, detail: `for ${use}`, remedy };
   return { name, found: true, required: false, detail: path, remedy: '' };
-}
-
-/** Also in the folders of the administrator, which a user's PATH may lack. */
-async function findCommand(command: string): Promise<string | false> {
-  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].filter((folder) => folder !== '');
-  for (const folder of folders) {
-    const path = join(folder, command);
-    if (await usable(path, constants.X_OK)) return path;
-  }
-  return false;
-}
-
-async function usable(path: string, mode = constants.R_OK | constants.W_OK): Promise<boolean> {
-  return access(path, mode).then(
-    () => true,
-    () => false,
-  );
 }

@@ -5,7 +5,7 @@ import { Records } from '../mount/records/records.ts';
 import type { Emit } from '../repository/events.ts';
 import { mountPoint } from './umount.ts';
 
-/** A mount or a drive on this machine. */
+/** A mount, a drive or an export over NBD on this machine. */
 export interface MountedThing {
   readonly id: string;
   readonly kind: MountRecord['kind'];
@@ -17,12 +17,14 @@ export interface MountedThing {
   /** Where it, or what is on it, is mounted. */
   readonly directories: readonly string[];
   readonly devices: readonly string[];
+  /** What clients of an export connect to. */
+  readonly uri: string | null;
   readonly overlay: string | null;
   readonly since: string;
   readonly pid: number | null;
 }
 
-/** Mounts and drives of this user, oldest first; those that only serve a drive are left out. */
+/** Mounts, drives and exports of this user, oldest first; those that only serve a drive are left out. */
 export async function mountsJob(emit: Emit): Promise<MountedThing[]> {
   const found = new Records();
   const { records, unreadable } = await found.list();
@@ -35,7 +37,7 @@ export async function mountsJob(emit: Emit): Promise<MountedThing[]> {
 }
 
 function describe(record: MountRecord, isDead: boolean): MountedThing {
-  const { id, kind, repository, point, overlay, since, owner } = record;
+  const { id, kind, repository, point, overlay, since, owner, uri } = record;
   const own = mountPoint(record);
   return {
     id,
@@ -45,6 +47,7 @@ function describe(record: MountRecord, isDead: boolean): MountedThing {
     point,
     directories: [...(own === null ? [] : [own]), ...fileSystemsOf(record).map(({ at }) => at)],
     devices: loopsOf(record).map(({ device }) => device),
+    uri,
     overlay,
     since,
     pid: owner?.pid ?? null,

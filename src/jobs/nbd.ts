@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { reasonOf } from '../errors.ts';
@@ -8,10 +7,18 @@ import { defaultAddress, type NbdAddress, parseHostPort } from '../mount/nbd/add
 import type { NbdEvent } from '../mount/nbd/events.ts';
 import { serveNbd } from '../mount/nbd/server.ts';
 import type { TlsFiles } from '../mount/nbd/tls.ts';
+import { identityOf } from '../mount/processes.ts';
+import { Journal } from '../mount/records/journal.ts';
+import { Records } from '../mount/records/records.ts';
+import { undo } from '../mount/undo.ts';
 import type { Emit } from '../repository/events.ts';
+import { thisProcess } from '../repository/here.ts';
+import type { Repository } from '../repository/repository.ts';
+import { selectPoint } from '../repository/select.ts';
 import { type RepositoryAccess, withReading } from './access.ts';
 import { openDisk } from './drive.ts';
 import { type Job, runJob } from './job.ts';
+import { clearBefore } from './leftovers.ts';
 
 export interface NbdRequest {
   readonly spec: string;
@@ -40,12 +47,16 @@ export interface NbdResult {
 export function nbdJob(access: RepositoryAccess, request: NbdRequest, job: Job): Promise<NbdResult> {
   const { spec, writable, tls } = request;
   const listen = addressOf(request);
-  const kept = request.overlay === undefined ? null : resolve(request.overlay);
+  const kept = writable && request.overlay !== undefined ? resolve(request.overlay) : null;
   const thrown = writable && kept === null ? join(tmpdir(), `strata-overlay-${randomBytes(8).toString('hex')}`) : null;
   return runJob(job, (emit, signal) =>
     withReading(access, emit, async (repo) => {
+      const records = new Records();
+      await clearBefore(records, emit, kept);
+      const point = await selectPoint(repo, spec, emit);
+      const journal = await beginRecord(records, repo, { point: point.id, listen, kept, thrown });
       try {
-        const { point, content } = await openDisk(repo, spec, writable ? (kept ?? thrown) : null, emit);
+        const content = await openDisk(repo, point, kept ?? thrown);
         const target = new ContentTarget(content, `point ${point.id}`, !writable);
         const name = `${point.machine}/${point.disk}`;
         const options = {
@@ -57,6 +68,7 @@ export function nbdJob(access: RepositoryAccess, request: NbdRequest, job: Job):
           report: (event: NbdEvent) => tell(event, point.id, emit),
         };
         const server = await serveNbd(target, options, signal);
+        await journal.settle(identityOf(thisProcess()), server.uri);
         emit({ event: 'listening', uri: server.uri, point: point.id });
         await server.finished;
         const { accepted, requests, errors, bytesRead, bytesWritten } = server.counters;
@@ -67,13 +79,35 @@ export function nbdJob(access: RepositoryAccess, request: NbdRequest, job: Job):
           errors,
           bytesRead,
           bytesWritten,
-          overlay: writable ? kept : null,
+          overlay: kept,
         };
       } finally {
-        if (thrown !== null) await rm(thrown, { force: true });
+        await undo(journal.record, { force: true });
+        await journal.close();
       }
     }),
   );
+}
+
+interface Made {
+  readonly point: string;
+  readonly listen: NbdAddress;
+  /** The overlay, when it was named; when it was not. */
+  readonly kept: string | null;
+  readonly thrown: string | null;
+}
+
+/** Writes down what is going to be made, and goes with the export. */
+async function beginRecord(
+  records: Records,
+  repo: Repository,
+  { point, listen, kept, thrown }: Made,
+): Promise<Journal> {
+  const subject = { kind: 'nbd', repository: repo.location, point, standsOn: null, overlay: kept ?? thrown } as const;
+  const journal = await Journal.begin(records, subject);
+  if (thrown !== null) await journal.add({ kind: 'overlay', path: thrown });
+  if ('path' in listen) await journal.add({ kind: 'socket', path: listen.path });
+  return journal;
 }
 
 function addressOf({ listen, socket }: NbdRequest): NbdAddress {

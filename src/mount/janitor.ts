@@ -42,15 +42,22 @@ export async function findLeftovers(records: Records, here: Here = thisProcess()
   });
 }
 
-/** Undoes all leftovers as far as it can, and gives what it found. Overlays are kept. */
-export async function clearLeftovers(records: Records, here: Here = thisProcess()): Promise<ClearedLeftover[]> {
+/**
+ * Undoes all leftovers as far as it can, and gives what it found. Overlays are kept, but for those that nobody named of
+ * exports over NBD; `naming` is one that is being named now.
+ */
+export async function clearLeftovers(
+  records: Records,
+  here: Here = thisProcess(),
+  naming: string | null = null,
+): Promise<ClearedLeftover[]> {
   const leftovers = await findLeftovers(records, here);
   // First of all nothing may hang: what waits for a dying server gets its error.
   for (const leftover of leftovers) await cutOffServers(leftover);
   const cleared: ClearedLeftover[] = [];
   // Drives are younger than the mounts that they stand on.
   for (const leftover of leftovers.toReversed()) {
-    const trouble = await clear(records, leftover).then(
+    const trouble = await clear(records, leftover, naming).then(
       () => null,
       (error: unknown) => fromSystem(error, `cannot clear ${leftover.record.id}`),
     );
@@ -103,8 +110,10 @@ async function cutOffServers({ record, cause }: Leftover): Promise<void> {
   }
 }
 
-async function clear(records: Records, { record, cause }: Leftover): Promise<void> {
+async function clear(records: Records, { record, cause }: Leftover, naming: string | null): Promise<void> {
   await commandsEnded(record.id);
-  await undo(record, { force: true, restarted: cause === 'restarted' });
+  const others = (await records.list()).records.filter(({ id }) => id !== record.id);
+  const named = [naming, ...others.map(({ overlay }) => overlay)];
+  await undo(record, { force: true, restarted: cause === 'restarted', named });
   await records.remove(record.id);
 }

@@ -1,10 +1,11 @@
 /** Undoes what records tell of, last piece first. Each piece may be gone already, or never have been made. */
-import { rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { fromSystem } from '../errors.ts';
 import { failpoint } from '../repository/failpoint.ts';
 import { isAttached, removeLoop } from './attach/loop.ts';
 import { unmountFileSystem } from './attach/mounting.ts';
 import { mountOf, topMount, unmountFuse } from './fuse-mounts.ts';
+import { removeStale } from './nbd/listen.ts';
 import type { Journal } from './records/journal.ts';
 import { type FileSystemPiece, loopsOf, type MountRecord, type Piece } from './records/record.ts';
 
@@ -13,6 +14,8 @@ export interface UndoOptions {
   readonly force: boolean;
   /** The machine was restarted since: devices and mounts are gone, and what has their names is somebody else's. */
   readonly restarted?: boolean;
+  /** Overlays that somebody has named meanwhile: they are kept. */
+  readonly named?: readonly (string | null)[];
 }
 
 /** Undoes all that a record tells of. The record stays. */
@@ -29,7 +32,7 @@ export async function undoTo(journal: Journal, count: number): Promise<void> {
   }
 }
 
-/** Whether anything that a record tells of is there; folders do not count. */
+/** Whether anything that a record tells of is there; folders and files do not count. */
 export async function isAnythingLeft(record: MountRecord): Promise<boolean> {
   for (const piece of record.pieces) {
     if (await isThere(record, piece)) return true;
@@ -40,6 +43,8 @@ export async function isAnythingLeft(record: MountRecord): Promise<boolean> {
 async function isThere(record: MountRecord, piece: Piece): Promise<boolean> {
   switch (piece.kind) {
     case 'folder':
+    case 'socket':
+    case 'overlay':
       return false;
     case 'loop':
       return isAttached(piece);
@@ -50,9 +55,20 @@ async function isThere(record: MountRecord, piece: Piece): Promise<boolean> {
   }
 }
 
-async function undoPiece(record: MountRecord, piece: Piece, { force, restarted }: UndoOptions): Promise<void> {
+async function undoPiece(
+  record: MountRecord,
+  piece: Piece,
+  { force, restarted = false, named = [] }: UndoOptions,
+): Promise<void> {
   const options = { record: record.id, force };
-  if (piece.kind === 'folder') return removeFolder(piece.path);
+  switch (piece.kind) {
+    case 'folder':
+      return removeFolder(piece.path);
+    case 'socket':
+      return removeSocket(piece.path);
+    case 'overlay':
+      return named.includes(piece.path) ? undefined : removeOverlay(piece.path);
+  }
   if (restarted) return;
   switch (piece.kind) {
     case 'loop':
@@ -69,6 +85,20 @@ async function undoPiece(record: MountRecord, piece: Piece, { force, restarted }
 async function isDeviceOurs(record: MountRecord, { device }: FileSystemPiece): Promise<boolean> {
   const loop = loopsOf(record).find((piece) => piece.device === device);
   return loop !== undefined && isAttached(loop);
+}
+
+/** A socket that somebody listens on by now is theirs. */
+async function removeSocket(path: string): Promise<void> {
+  await removeStale(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw fromSystem(error, `cannot remove ${path}`);
+  });
+}
+
+async function removeOverlay(path: string): Promise<void> {
+  failpoint('overlay.remove');
+  await rm(path, { force: true }).catch((error: unknown) => {
+    throw fromSystem(error, `cannot remove ${path}`);
+  });
 }
 
 /** A folder that somebody uses by now is theirs. */

@@ -134,10 +134,10 @@ describe.each(drivers)('driver $driver', ({ driver, trouble }) => {
     expect(await sha256(path)).toBe(await sha256(kept.source));
     const before = await packs();
     await strata('forget', id);
-    await bench.events(['gc', '--grace', '0', '--max-unused', '0', '--repo', repo]);
+    await bench.events(['gc', '--grace', '0', '--max-unused', '1%', '--repo', repo]);
     await expect
       .poll(async () => {
-        await bench.events(['gc', '--grace', '0', '--max-unused', '0', '--repo', repo]);
+        await bench.events(['gc', '--grace', '0', '--max-unused', '1%', '--repo', repo]);
         const now = await packs();
         return before.filter((name) => now.includes(name)).length;
       }, patience)

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findCommand } from '../../src/jobs/find-command.ts';
 import { addFile, makeImage, run } from './images.ts';
 import { type Json, openBench, passphrase, sha256 } from './strata.ts';
 
@@ -158,6 +159,26 @@ test.skipIf(trouble)('what was to be thrown away is kept once somebody has named
   expect(await readFile(join(at, 'rescued'), 'utf8')).toBe('safe');
   expect(await detach(again.id)).toMatchObject({ overlay: drive.overlay });
   expect((await stat(drive.overlay)).isFile()).toBe(true);
+});
+
+const noFuse2fs = trouble || ((await findCommand('fuse2fs')) === null ? 'there is no fuse2fs' : '');
+if (noFuse2fs) console.warn(`drives.test.ts: a test of files without root is skipped: ${noFuse2fs}`);
+test.skipIf(noFuse2fs)('files can be read without a block device, as doctor says', async () => {
+  const [directory, files] = [bench.path('shown'), bench.path('files')];
+  await mkdir(directory);
+  await mkdir(files);
+  await bench.document(['mount', directory], { env });
+  const { machine } = await bench.document(['doctor'], { env });
+  expect(machine).toContainEqual(expect.objectContaining({ name: 'ext4 without root', found: true }));
+  await run('fuse2fs', ['-o', 'ro', join(directory, 'm/d/latest/disk.raw'), files]);
+  try {
+    expect(await readFile(join(files, 'greeting'), 'utf8')).toBe('hello');
+  } finally {
+    await run('fusermount3', ['-u', files]);
+  }
+  // Its server ends when it has closed the image, a moment after the unmount.
+  await expect.poll(async () => (await bench.strata(['umount', directory], { env })).code).toBe(0);
+  expect(await left()).toEqual([]);
 });
 
 test.skipIf(trouble)('leftovers are cleared by doctor, too', async () => {

@@ -1,8 +1,8 @@
 /** One point over NBD, as qemu and libnbd see it. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { addFile, flipByte, makeImage, run } from './images.ts';
-import { openBench, passphrase, sha256 } from './strata.ts';
+import { type Json, openBench, passphrase, sha256 } from './strata.ts';
 
 const bench = await openBench(passphrase);
 const env = { STRATA_REPO: bench.path('repo'), TMPDIR: bench.folder };
@@ -67,6 +67,76 @@ describe('a point over NBD', () => {
     await served([], async () => {
       await run('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', image, uri]);
     });
+  });
+
+  test('is listed as long as it is served', async () => {
+    await served(['--writable'], async () => {
+      const [listed, ...others] = await bench.document(['mounts'], { env });
+      expect(others).toEqual([]);
+      const address = `nbd+unix:///m%2Fd?socket=${encodeURIComponent(socket)}`;
+      expect(listed).toMatchObject({ kind: 'nbd', state: 'ready', uri: address, devices: [], directories: [] });
+      expect((await stat(listed.overlay)).isFile()).toBe(true);
+      const { stdout } = await bench.strata(['mounts'], { env });
+      expect(stdout).toContain(address);
+    });
+    expect(await bench.document(['mounts'], { env })).toEqual([]);
+    expect(await readdir(bench.path('run'))).toEqual([]);
+  });
+
+  /** Serves the point on an overlay that nobody names, writes to it, and kills the server; gives what `mounts` lists. */
+  async function killed(): Promise<Json> {
+    const server = bench.start(['nbd', 'm/d@latest', '--socket', socket, '--json', '--writable'], { env });
+    await server.event(({ event }) => event === 'listening');
+    await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x66 2M 64k', '-c', 'flush', uri]);
+    server.kill('SIGKILL');
+    await server.outcome;
+    const [listed] = await bench.document(['mounts'], { env });
+    expect(listed).toMatchObject({ kind: 'nbd', state: 'leftover' });
+    return listed;
+  }
+
+  test('that was killed is seen, and cleared up with its overlay and its socket', async () => {
+    const { id, overlay } = await killed();
+    expect((await stat(overlay)).isFile()).toBe(true);
+    expect((await stat(socket)).isSocket()).toBe(true);
+    const found = await bench.document(['doctor'], { env });
+    expect(found.mounts).toMatchObject([{ id, kind: 'nbd', overlay, keepsOverlay: false, cleared: false }]);
+    const fixed = await bench.document(['doctor', '--fix'], { env });
+    expect(fixed.mounts).toMatchObject([{ id, cleared: true, trouble: null }]);
+    for (const path of [overlay, socket]) await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await bench.document(['mounts'], { env })).toEqual([]);
+  });
+
+  test('that was killed is cleared up by the next, which keeps the overlay when it is named', async () => {
+    const { overlay } = await killed();
+    const result = await served(
+      ['--writable', '--overlay', overlay],
+      async () => {
+        await run('qemu-io', ['-f', 'raw', '-c', 'read -P 0x66 2M 64k', uri]);
+      },
+      3,
+    );
+    expect(result).toMatchObject({ errors: 0, overlay });
+    await bench.document(['doctor', '--fix'], { env });
+    expect((await stat(overlay)).isFile()).toBe(true);
+    const lost = await killed();
+    await served([], async () => undefined);
+    await expect(stat(lost.overlay)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('that cannot begin leaves nothing', async () => {
+    const before = await readdir(bench.folder);
+    await served([], async () => {
+      const words = ['nbd', 'm/d@latest', '--writable', '--socket', socket];
+      const refused = await bench.strata(words, { env });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(socket) });
+      await run('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', image, uri]);
+    });
+    const missing = await bench.strata(['nbd', 'm/d@latest', '--socket', bench.path('none/nbd.sock')], { env });
+    expect(missing.code).not.toBe(0);
+    expect(missing.stderr).toContain('cannot listen on');
+    expect(await readdir(bench.folder)).toEqual(before);
+    expect(await readdir(bench.path('run'))).toEqual([]);
   });
 
   test('tells of damage, and fails where it is only', async () => {

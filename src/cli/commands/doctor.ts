@@ -15,8 +15,8 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .summary('tell what this machine can do, and what is left to clear up')
     .description(
-      'Tells what this machine can do, what is missing and how to get it, and which mounts and drives a killed process ' +
-        'left; with a repository also what killed runs left there, and how much no restore point refers to. The exit ' +
+      'Tells what this machine can do, what is missing and how to get it, and which mounts, drives and exports a killed ' +
+        'process left; with a repository also what killed runs left there, and how much no restore point refers to. The exit ' +
         'code is 3 if something that is required is missing.',
     )
     .option('--fix', 'remove what killed processes left, here and in the repository')
@@ -55,9 +55,9 @@ function describe({ machine, remains, fixed, mounts }: Diagnosis): string[] {
   ];
 }
 
-function describeLeft({ id, kind, cleared, trouble, overlay }: LeftMount): string {
+function describeLeft({ id, kind, cleared, trouble, overlay, keepsOverlay }: LeftMount): string {
   const state = cleared ? 'cleared up' : (trouble ?? 'can be cleared up with --fix');
-  const kept = overlay === null ? '' : `; what was written to it is in ${overlay}`;
+  const kept = keepsOverlay ? `; what was written to it is in ${overlay}` : '';
   return `${kind} ${id}, left by a killed process: ${state}${kept}`;
 }
 

@@ -8,9 +8,10 @@ import { formatTime } from '../units.ts';
 export function addMounts(program: Command): void {
   const command = program
     .command('mounts')
-    .summary('list mounts and drives')
+    .summary('list mounts, drives and NBD exports')
     .description(
-      'Lists mounts and attached drives on this machine, with those that a dead process left (doctor --fix clears them).',
+      'Lists mounts, attached drives and exports over NBD on this machine, with those that a dead process left (doctor ' +
+        '--fix clears them).',
     );
   perform<object, []>(command, async (session) => {
     const { mountsJob } = await import('../../jobs/mounts.ts');
@@ -28,7 +29,7 @@ function describe(found: readonly MountedThing[]): string[] {
       { title: 'state', of: ({ state }) => state },
       { title: 'since', of: ({ since }) => formatTime(since) },
       { title: 'shows', of: ({ point, repository }) => point?.slice(0, 8) ?? `all points of ${repository}` },
-      { title: 'devices', of: ({ devices }) => devices.join(' ') },
+      { title: 'served as', of: ({ uri, devices }) => uri ?? devices.join(' ') },
       { title: 'mounted at', of: ({ directories }) => directories.join(' ') },
       { title: 'overlay', of: ({ overlay }) => overlay ?? '' },
     ],

@@ -44,7 +44,7 @@ export class Connection {
       (error: unknown) => {
         const left = error instanceof ConnectionEnded;
         if (!left) this.#socket.destroy();
-        return this.#socket.errored ?? (left ? null : error);
+        return this.#onlyLooked() ? null : (this.#socket.errored ?? (left ? null : error));
       },
     );
     const parting = setTimeout(() => this.#socket.destroy(), this.#options.partingTime);
@@ -58,6 +58,13 @@ export class Connection {
   stop(): void {
     if (this.#transmission === null) this.#socket.destroy();
     else this.#channel.reader.stop();
+  }
+
+  /** Who looks whether somebody listens leaves without a word, as we do ourselves (listen.ts): nothing is wrong then. */
+  #onlyLooked(): boolean {
+    const { bytesRead, errored } = this.#socket;
+    const { code } = (errored ?? {}) as NodeJS.ErrnoException;
+    return bytesRead === 0 && (code === 'ECONNRESET' || code === 'EPIPE');
   }
 
   async #serve(): Promise<void> {

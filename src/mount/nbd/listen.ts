@@ -43,7 +43,7 @@ function begin(server: Server, address: NbdAddress): Promise<void> {
 }
 
 /** Removes a socket file that no server listens on; a server that died leaves one. */
-async function removeStale(path: string): Promise<void> {
+export async function removeStale(path: string): Promise<void> {
   // Node calls a folder that is not there a lack of permission.
   await stat(dirname(path));
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {

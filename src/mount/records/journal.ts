@@ -36,6 +36,7 @@ export class Journal {
       state: 'making',
       since: new Date(here.now()).toISOString(),
       bootId: here.bootId,
+      uri: null,
       owner: identityOf(here),
       client: clientOf(here),
       pieces: [],
@@ -75,9 +76,9 @@ export class Journal {
     await this.#write({ pieces: this.#record.pieces.slice(0, -1) });
   }
 
-  /** All is made, and of use as long as `owner` lives; null when it needs nobody. */
-  async settle(owner: ProcessIdentity | null): Promise<void> {
-    await this.#write({ state: 'ready', owner });
+  /** All is made, and of use as long as `owner` lives; null when it needs nobody. `uri`: of an export. */
+  async settle(owner: ProcessIdentity | null, uri: string | null = null): Promise<void> {
+    await this.#write({ state: 'ready', owner, uri });
   }
 
   /** All is undone. */

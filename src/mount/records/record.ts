@@ -1,5 +1,5 @@
 /**
- * What is written down about a mount or a drive, before each step of making it: whoever finds the record of a killed
+ * What is written down about a mount, a drive or an NBD export, before each step of making it: whoever finds the record of a killed
  * process can undo all that was done, and knows that it is ours.
  */
 import { z } from 'zod';
@@ -37,13 +37,26 @@ const fuseSchema = z.object({
   device: z.string().nullable(),
 });
 
-const pieceSchema = z.discriminatedUnion('kind', [folderSchema, loopSchema, fileSystemSchema, fuseSchema]);
+/** The file of a socket that we listen on. */
+const socketSchema = z.object({ kind: z.literal('socket'), path: z.string() });
+
+/** An overlay that nobody named, and that goes with what it was made for. */
+const overlaySchema = z.object({ kind: z.literal('overlay'), path: z.string() });
+
+const pieceSchema = z.discriminatedUnion('kind', [
+  folderSchema,
+  loopSchema,
+  fileSystemSchema,
+  fuseSchema,
+  socketSchema,
+  overlaySchema,
+]);
 
 export const recordSchema = z.object({
   format: z.literal(1),
   id: z.string().regex(/^[0-9a-f]{8}$/),
-  /** A mount shows points as files; a drive shows one as devices. */
-  kind: z.enum(['mount', 'drive']),
+  /** A mount shows points as files; a drive shows one as devices; an export serves one over NBD. */
+  kind: z.enum(['mount', 'drive', 'nbd']),
   state: z.enum(['making', 'ready', 'ending']),
   /** Where the repository is, and which point is shown; null for all points. */
   repository: z.string(),
@@ -56,10 +69,12 @@ export const recordSchema = z.object({
   owner: processSchema.nullable(),
   /** The process that a mount of one point is for, until a drive stands on it and when none does any more. */
   client: processSchema.nullable().default(null),
-  /** The file that writes go to; it is kept, whatever is undone. */
+  /** The file that writes go to; it is kept, whatever is undone, unless it is a piece. */
   overlay: z.string().nullable(),
   /** Whether that file goes when the drive is detached: nobody named it. */
   throwaway: z.boolean().optional(),
+  /** What clients of an export connect to, once they can. */
+  uri: z.string().nullable().default(null),
   /** In the order in which they are made; undone in the reverse. */
   pieces: z.array(pieceSchema),
 });
@@ -70,6 +85,11 @@ export type FolderPiece = Readonly<z.infer<typeof folderSchema>>;
 export type LoopPiece = Readonly<z.infer<typeof loopSchema>>;
 export type FileSystemPiece = Readonly<z.infer<typeof fileSystemSchema>>;
 export type FusePiece = Readonly<z.infer<typeof fuseSchema>>;
+
+/** Whether the overlay of a record goes when it is undone. */
+export function losesOverlay({ pieces }: MountRecord): boolean {
+  return pieces.some(({ kind }) => kind === 'overlay');
+}
 
 /** The loop pieces of a record. */
 export function loopsOf(record: MountRecord): LoopPiece[] {

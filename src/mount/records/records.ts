@@ -1,4 +1,4 @@
-/** The records of all mounts and drives of a user: one JSON file each, in a folder that no restart survives. */
+/** The records of all mounts, drives and exports of a user: one JSON file each, in a folder that no restart survives. */
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -310,7 +310,12 @@ describe('a backup on a damaged repository', () => {
 describe('a backup among others', () => {
   it('is refused while the disk is being backed up', async () => {
     const { repo, backUp } = await bench();
-    const lease = await Lease.take(repo, idFrom('a1'), { purpose: 'backup', machine: 'web1', disk: 'sda' }, () => undefined);
+    const lease = await Lease.take(
+      repo,
+      idFrom('a1'),
+      { purpose: 'backup', machine: 'web1', disk: 'sda' },
+      () => undefined,
+    );
     await expect(backUp()).rejects.toMatchObject({ code: 'LOCKED', exitCode: 11 });
     expect(await backUp({ disk: 'sdb' })).toMatchObject({ kind: 'full' });
     await lease.release();

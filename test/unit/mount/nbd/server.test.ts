@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { serveNbd } from '../../../../src/mount/nbd/server.ts';
 import { image, MemoryTarget } from './memory-target.ts';
@@ -124,6 +126,18 @@ describe('many clients', () => {
     taken[0]?.socket.destroy();
     await until(() => server.counters.connections === 1);
     await RawClient.ready(server.address);
+  });
+
+  it('may only look whether somebody listens', async () => {
+    const server = await serve(new MemoryTarget(image('rr')));
+    for (let count = 1; count <= 20; count++) {
+      const socket = connect(server.address);
+      socket.once('connect', () => socket.destroy());
+      await once(socket, 'close');
+      await until(() => server.events.filter(({ event }) => event === 'disconnected').length === count);
+    }
+    const reasons = server.events.flatMap((event) => (event.event === 'disconnected' ? [event.reason] : []));
+    expect(reasons).toEqual(Array(20).fill(null));
   });
 
   it('come and go without a trace', async () => {

@@ -24,6 +24,7 @@ function record(id: string, since = '2026-11-20T10:00:00.000Z'): MountRecord {
     owner: identityOf(here),
     client: null,
     overlay: null,
+    uri: null,
     pieces: [{ kind: 'fuse', at: '/mnt/a', source: 'strata:/repo', device: '0:52' }],
   };
 }
