@@ -111,7 +111,8 @@ void Synthesis::merge(FullMap& map) {
   PairedChain chain(options_.chain, codec_);
   if (options_.mode == SynthesisMode::reference) return refer(chain, map);
   copy(chain, map);
-  // A cancelled run keeps its last pack too: the next run resumes with it.
+  // A cancelled run keeps its last pack too, and the next run resumes with it; after a failure there would be a gap before it.
+  control_.rethrow();
   packs_.give_out(codec_);
 }
 
