@@ -5,7 +5,7 @@ const long = process.env.STRATA_LONG === '1';
 
 export default defineConfig({
   test: {
-    include: ['test/{unit,conformance,model,golden,fault,e2e}/**/*.test.ts'],
+    include: ['test/{unit,conformance,model,golden,fault,e2e,lab}/**/*.test.ts'],
     exclude: long ? [] : ['**/*.long.test.ts'],
     testTimeout: long ? 600_000 : 60_000,
     hookTimeout: 60_000,
