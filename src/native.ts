@@ -545,6 +545,8 @@ export interface Native {
   startSession(options: SessionOptions): Session;
   /** Takes the lock of an open file (flock), which ends with the last descriptor of it; false while another has it. */
   tryLock(fd: number): boolean;
+  /** The contents of files, each of at most 64 MiB, in order; null where there is none, and what kept one from being read. */
+  readFiles(paths: readonly string[]): Promise<(Buffer | null | NativeError)[]>;
   /** Size in bytes of an open block device (BLKGETSIZE64) or file. */
   sizeOf(fd: number): number;
   /** Ids of the packs that a `.loc` column refers to. */

@@ -33,8 +33,19 @@ FrameType frame_type(const Napi::Value& value) {
   return static_cast<FrameType>(it);
 }
 
+// The codec of this thread for a vault: many small frames in turn are of one, and a codec is large. It keeps the vault, and so the address, alive.
+FrameCodec& codec_of(const std::shared_ptr<const Vault>& key) {
+  thread_local std::shared_ptr<const Vault> last;
+  thread_local std::unique_ptr<FrameCodec> codec;
+  if (last != key) {
+    codec = std::make_unique<FrameCodec>(key);
+    last = key;
+  }
+  return *codec;
+}
+
 Napi::Value seal_frame(const Info& info) {
-  FrameCodec codec(vault(info[0]));
+  FrameCodec& codec = codec_of(vault(info[0]));
   const std::string context = info[2].ToString().Utf8Value();
   const View raw = bytes(info[3], "raw");
   const FrameType type = frame_type(info[1]);
@@ -44,7 +55,7 @@ Napi::Value seal_frame(const Info& info) {
 }
 
 Napi::Value open_frame(const Info& info) {
-  FrameCodec codec(vault(info[0]));
+  FrameCodec& codec = codec_of(vault(info[0]));
   const std::string context = info[2].ToString().Utf8Value();
   Bytes out;
   codec.open(frame_type(info[1]), {reinterpret_cast<const uint8_t*>(context.data()), context.size()}, bytes(info[3], "frame"), out, Check::digest);
@@ -368,6 +379,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readContent", function(env, "readContent", read_content));
   exports.Set("tryLock", function(env, "tryLock", try_lock));
   exports.Set("sizeOf", function(env, "sizeOf", size_of));
+  add_files(env, exports);
   add_images(env, exports);
   add_liveness(env, exports);
   add_mounts(env, exports);

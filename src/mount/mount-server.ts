@@ -192,7 +192,7 @@ export class MountServer implements Shown {
   async #look(): Promise<string> {
     const names: string[] = [];
     for (const prefix of ['points/', 'marks/']) {
-      for await (const { name } of this.#repo.store.list(prefix)) names.push(name);
+      for await (const name of this.#repo.store.names(prefix)) names.push(name);
     }
     return names.sort().join('\n');
   }

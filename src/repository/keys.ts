@@ -86,7 +86,7 @@ export async function unlock(
 
 /** Removes key files, by their ids, from a repository that is being made. */
 export async function discardKeys(store: ObjectStore, unwanted: (id: string) => boolean): Promise<void> {
-  for await (const { name } of store.list('keys/')) {
+  for await (const name of store.names('keys/')) {
     const [, id = ''] = /^keys\/(.*)\.json$/.exec(name) ?? [];
     if (unwanted(id)) await store.remove(name);
   }
@@ -127,7 +127,7 @@ export async function changePassphrase(repo: Repository, passphrase: string): Pr
 async function readKeys(store: ObjectStore): Promise<{ keys: KeyFile[]; damaged: string[] }> {
   const keys: KeyFile[] = [];
   const damaged: string[] = [];
-  for await (const { name } of store.list('keys/')) {
+  for await (const name of store.names('keys/')) {
     const key = parseKey((await store.get(name)).toString());
     if (key !== null && keyName(key.id) === name) keys.push(key);
     else damaged.push(name);

@@ -84,7 +84,7 @@ async function newestPlaces(repo: Repository, prefix: string): Promise<Place[]> 
 
 async function places(repo: Repository, prefix: string): Promise<Place[]> {
   const found: Place[] = [];
-  for await (const { name } of repo.store.list(prefix)) {
+  for await (const name of repo.store.names(prefix)) {
     const [, point, kind, n] =
       /^marks\/([0-9a-f]{24})\.(forgotten|protected|verified|moved)\.(\d{1,15})$/.exec(name) ?? [];
     if (point !== undefined) found.push({ name, point, kind: kind as MarkKind, n: Number(n) });

@@ -1,6 +1,5 @@
 /** The restore points of a repository, each put together from its manifest and its marks. */
 import { type ErrorCode, fail, isStrataError } from '../errors.ts';
-import { concurrently } from './concurrently.ts';
 import { checkManifest, type Manifest, manifestName } from './manifest.ts';
 import { type Marks, readMarks } from './marks.ts';
 import { openRecord } from './record.ts';
@@ -56,15 +55,18 @@ export interface PointList {
 export async function listPoints(repo: Repository, filter: PointFilter = {}): Promise<PointList> {
   const { marks, damaged: damagedMarks } = await readMarks(repo);
   const damaged: DamagedPoint[] = [...damagedMarks];
-  const found = await concurrently(await pointIds(repo), 16, async (id) => {
+  const ids = await pointIds(repo);
+  const stored = await repo.store.getAll(ids.map(manifestName));
+  const found = ids.map((id, index) => {
+    // Removed since it was listed: as if listed a moment later.
+    const record = stored[index] ?? null;
+    if (record === null) return null;
     try {
-      return pointOf(await readManifest(repo, id), marks.get(id));
+      if (record instanceof Error) throw record;
+      return pointOf(openManifest(repo, id, record), marks.get(id));
     } catch (error) {
       if (!isStrataError(error)) throw error;
-      // Removed since it was listed: as if listed a moment later.
-      if (error.code !== 'POINT_NOT_FOUND') {
-        damaged.push({ name: manifestName(id), code: error.code, message: error.message });
-      }
+      damaged.push({ name: manifestName(id), code: error.code, message: error.message });
       return null;
     }
   });
@@ -81,7 +83,7 @@ export async function readPoint(repo: Repository, id: string): Promise<Point> {
 /** The ids of all points, forgotten ones and damaged ones too. */
 export async function pointIds(repo: Repository): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { name } of repo.store.list('points/')) {
+  for await (const name of repo.store.names('points/')) {
     const [, id] = /^points\/([0-9a-f]{24})$/.exec(name) ?? [];
     if (id !== undefined) ids.push(id);
   }
@@ -90,11 +92,17 @@ export async function pointIds(repo: Repository): Promise<string[]> {
 
 /** The manifest of a point: POINT_NOT_FOUND, or MANIFEST_DAMAGED when it is not whole. */
 export async function readManifest(repo: Repository, id: string): Promise<Manifest> {
+  const [record] = await repo.store.getAll([manifestName(id)]);
+  if (!record) throw fail('POINT_NOT_FOUND', { spec: id });
+  if (record instanceof Error) throw record;
+  return openManifest(repo, id, record);
+}
+
+function openManifest(repo: Repository, id: string, record: Buffer): Manifest {
   const name = manifestName(id);
   try {
-    return checkManifest(id, openRecord(repo.vault, name, await repo.store.get(name)));
+    return checkManifest(id, openRecord(repo.vault, name, record));
   } catch (error) {
-    if (isStrataError(error, 'OBJECT_MISSING')) throw fail('POINT_NOT_FOUND', { spec: id }, { cause: error });
     if (isStrataError(error, 'FRAME_DAMAGED')) {
       throw fail('MANIFEST_DAMAGED', { name, reason: String(error.params.reason) }, { cause: error });
     }

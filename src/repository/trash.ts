@@ -34,7 +34,7 @@ export interface TrashBag {
 /** All that is in the trash. A record that cannot be read is passed over: what it names counts as in use. */
 export async function readTrash(repo: Repository): Promise<TrashBag[]> {
   const records = new Map<string, string[]>();
-  for await (const { name } of repo.store.list('trash/')) {
+  for await (const name of repo.store.names('trash/')) {
     const [, run] = /^trash\/([0-9a-f]{24})\.(?:\d{1,9}|held)$/.exec(name) ?? [];
     if (run !== undefined) records.set(run, [...(records.get(run) ?? []), name]);
   }

@@ -37,7 +37,7 @@ export async function findProgress(repo: Repository, point: string): Promise<rea
 
 async function runsOf(repo: Repository, point: string): Promise<readonly string[]> {
   const runs: string[] = [];
-  for await (const { name } of repo.store.list(`progress/${point}.`)) {
+  for await (const name of repo.store.names(`progress/${point}.`)) {
     const run = name.slice(`progress/${point}.`.length);
     if (/^[0-9a-f]{24}$/.test(run)) runs.push(run);
   }

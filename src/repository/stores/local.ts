@@ -9,11 +9,15 @@ import type { Dirent } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, fromSystem, type StrataError } from '../../errors.ts';
+import { native } from '../../native.ts';
 import { concurrently } from '../concurrently.ts';
 import { failpoint } from '../failpoint.ts';
 import type { ObjectStore, StoredObject } from './store.ts';
 
 const removalsAtOnce = 16;
+const statsAtOnce = 16;
+/** How many objects of a listing are looked at before they are handed on. */
+const listedAtOnce = 1000;
 
 export class LocalStore implements ObjectStore {
   readonly location: string;
@@ -57,6 +61,19 @@ export class LocalStore implements ObjectStore {
     }
   }
 
+  async getAll(names: readonly string[]): Promise<(Buffer | null | StrataError)[]> {
+    const found = await native.readFiles(names.map((name) => this.localPath(name)));
+    return found.map((file, index) => {
+      try {
+        failpoint('store.read');
+        if (file instanceof Error) throw file;
+        return file;
+      } catch (error) {
+        return this.#failed(`read ${names[index]}`, error);
+      }
+    });
+  }
+
   async stat(name: string): Promise<StoredObject | null> {
     try {
       const found = await stat(this.localPath(name));
@@ -68,15 +85,24 @@ export class LocalStore implements ObjectStore {
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
+    let names: string[] = [];
+    const found = () => concurrently(names, statsAtOnce, (name) => this.stat(name));
+    for await (const name of this.names(prefix)) {
+      names.push(name);
+      if (names.length < listedAtOnce) continue;
+      for (const object of await found()) if (object !== null) yield object;
+      names = [];
+    }
+    for (const object of await found()) if (object !== null) yield object;
+  }
+
+  async *names(prefix: string): AsyncIterable<string> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     const entries = (await this.#entries(folder)).filter((entry) => `${folder}${entry.name}`.startsWith(prefix));
-    const files = entries.filter((entry) => entry.isFile());
-    for (const found of await Promise.all(files.map((entry) => this.stat(`${folder}${entry.name}`)))) {
-      if (found !== null) yield found;
-    }
+    for (const entry of entries) if (entry.isFile()) yield `${folder}${entry.name}`;
     for (const entry of entries) {
       const inside = `${folder}${entry.name}/`;
-      if (entry.isDirectory() && inside !== 'tmp/') yield* this.list(inside);
+      if (entry.isDirectory() && inside !== 'tmp/') yield* this.names(inside);
     }
   }
 

@@ -5,6 +5,8 @@
  * Creation is conditional: of two writers of one name, exactly one succeeds and the other gets OBJECT_EXISTS.
  * Every failure is a StrataError.
  */
+import type { StrataError } from '../../errors.ts';
+
 export interface StoredObject {
   readonly name: string;
   readonly bytes: number;
@@ -20,9 +22,13 @@ export interface ObjectStore {
   adopt(name: string, spoolFile: string): Promise<void>;
   /** The whole object; OBJECT_MISSING when there is none. */
   get(name: string): Promise<Buffer>;
+  /** Whole objects, in the order of their names; null for one that is not there, and what kept one from being read. */
+  getAll(names: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
   stat(name: string): Promise<StoredObject | null>;
   /** All objects whose names begin with `prefix`, in no particular order; objects that come or go meanwhile may be missed. */
   list(prefix: string): AsyncIterable<StoredObject>;
+  /** The names alone, which costs less. */
+  names(prefix: string): AsyncIterable<string>;
   /** Removes an object; one that is not there is as good as removed. */
   remove(name: string): Promise<void>;
   /** Removes objects in no particular order; when it fails, some are gone and some are not. */

@@ -135,8 +135,8 @@ describe('liveChains', () => {
     const repo = await scratchRepository();
     const points = chain(...names).map((manifest) => ({ id: manifest.id, manifest }) as never);
     let stats = 0;
-    const store: Pick<ObjectStore, 'list' | 'stat' | 'localPath'> = {
-      list: (prefix) => repo.store.list(prefix),
+    const store: Pick<ObjectStore, 'names' | 'stat' | 'localPath'> = {
+      names: (prefix) => repo.store.names(prefix),
       stat: async (name) => ({ name, bytes: 1000, modified: new Date(stats++) }),
       localPath: (name) => name,
     };
