@@ -14,7 +14,7 @@ import type { Driver } from './drivers/driver.ts';
 import { unmountFuse } from './fuse-mounts.ts';
 import { identityOf } from './processes.ts';
 import { Journal } from './records/journal.ts';
-import type { FusePiece } from './records/record.ts';
+import type { FusePiece, MountRecord } from './records/record.ts';
 import type { Records } from './records/records.ts';
 import type { Shown } from './shown.ts';
 import { undo } from './undo.ts';
@@ -77,7 +77,7 @@ export async function serveMount(
       onEvent: (event) => (event.event === 'ready' ? ready.resolve() : shown.hear(event)),
     });
     shown.attach(session);
-    const stop = () => void end(session, piece, journal.id, emit);
+    const stop = () => void end(session, journal.record, emit);
     signal.addEventListener('abort', stop, { once: true });
     try {
       await Promise.race([ready.promise, session.finished]);
@@ -100,9 +100,11 @@ export async function serveMount(
 }
 
 /** Unmounts; when it is in use those who read it lose it. What another has mounted there meanwhile stays. */
-async function end(session: Session, piece: FusePiece, record: string, emit: Emit): Promise<void> {
+async function end(session: Session, { id, pieces }: MountRecord, emit: Emit): Promise<void> {
   try {
-    await unmountFuse(piece, { force: false, record });
+    for (const piece of pieces) {
+      if (piece.kind === 'fuse') await unmountFuse(piece, { force: false, record: id });
+    }
   } catch (error) {
     emit({ event: 'warning', code: 'MOUNT_IN_USE', message: `unmounted while it was in use: ${reasonOf(error)}` });
     session.stop();
