@@ -131,7 +131,8 @@ describe.each(drivers)('driver $driver', ({ driver, trouble }) => {
     const kept = await backUp('d', second);
     const mount = await serve(driver);
     const path = mount.disk('d');
-    expect(await sha256(path)).toBe(await sha256(kept.source));
+    // It is open now, and nothing of what will be moved was read: a pack that was read would stay open.
+    expect(await syscall('read', path, 0, 10)).toBe(10);
     const before = await packs();
     await strata('forget', id);
     await bench.events(['gc', '--grace', '0', '--max-unused', '1%', '--repo', repo]);
@@ -142,7 +143,6 @@ describe.each(drivers)('driver $driver', ({ driver, trouble }) => {
         return before.filter((name) => now.includes(name)).length;
       }, patience)
       .toBeLessThan(before.length);
-    await syscall('forget', path);
     expect(await sha256(path)).toBe(await sha256(kept.source));
     expect(mount.events().filter(({ event }) => event === 'damaged')).toEqual([]);
     await mount.stop();
