@@ -139,6 +139,8 @@ export interface BackupOutcome {
   readonly changedBlocks: number;
   readonly zeroBlocks: number;
   readonly deduplicatedBlocks: number;
+  /** Blocks that the parent keeps at bad places, and that were read again. */
+  readonly badBlocks: number;
   /** Data and zero blocks named in the new map. */
   readonly mapDataBlocks: number;
   readonly mapZeroBlocks: number;
@@ -285,6 +287,8 @@ export interface VerifyOptions {
   readonly samplePercent: number;
   readonly seed: number;
   readonly threads: number;
+  /** Frames found damaged before: which of them are good is told. */
+  readonly suspects: readonly BadPlace[];
 }
 
 export interface Damage {
@@ -295,6 +299,8 @@ export interface Damage {
   /** A code of errors.ts: PACK_MISSING, FRAME_DAMAGED, PACK_READ. */
   readonly code: string;
   readonly message: string;
+  /** Where the damaged frames lie in the pack; none when the pack is lost, or when it is something else that is damaged. */
+  readonly frames: readonly number[];
 }
 
 export interface VerifyOutcome {
@@ -304,6 +310,8 @@ export interface VerifyOutcome {
   /** Root of the whole disk as computed from the digest column. */
   readonly root: string;
   readonly damage: readonly Damage[];
+  /** Suspects that were read and are good. */
+  readonly recovered: readonly BadPlace[];
 }
 
 export interface VerifyProgress {
@@ -311,6 +319,54 @@ export interface VerifyProgress {
   readonly blocksChecked: number;
   readonly bytesRead: number;
   readonly damaged: number;
+}
+
+export interface RebuildOptions {
+  readonly vault: Vault;
+  /** Which column of a point's own map is made anew. */
+  readonly column: 'loc' | 'dig';
+  /** The columns as they are; null: lost. The one that is not made anew must be there. */
+  readonly loc: ColumnRef | null;
+  readonly dig: ColumnRef | null;
+  readonly packs: PackPlace;
+  /** Of the point's disk. */
+  readonly size: number;
+  readonly blockSize: number;
+  /** For `loc`: an index over all packs, without `badPlaces`. */
+  readonly dedup: DedupIndex | null;
+  /** Places in these, and at these, are looked for anew. */
+  readonly missingPacks: readonly string[];
+  readonly badPlaces: readonly BadPlace[];
+  /** File for the new column. */
+  readonly path: string;
+  readonly threads: number;
+}
+
+export interface RebuildOutcome {
+  readonly cancelled: boolean;
+  readonly column: WrittenColumn;
+  /** Blocks with a place, or a digest, that was not known before. */
+  readonly mended: number;
+  /** `[[offset, length], …]` of what this map names that cannot be read. */
+  readonly lost: readonly (readonly [number, number])[];
+  /** Frames that were found damaged: with these as bad places there may be another copy. */
+  readonly bad: readonly BadPlace[];
+  /** Of `loc`: a quick check of the digest column is not its block's. */
+  readonly wrongQuickCheck: boolean;
+}
+
+export interface RebuildProgress {
+  readonly position: number;
+  readonly bytesRead: number;
+}
+
+/** A part of a disk that cannot be read, in whole blocks. */
+export interface LostRange {
+  readonly offset: number;
+  readonly length: number;
+  readonly pack: string;
+  /** The whole pack is; else frames in it are damaged. */
+  readonly missing: boolean;
 }
 
 export interface ChainStatistics {
@@ -470,6 +526,25 @@ export interface Native {
   startRelocation(options: RelocationOptions): RelocationRun;
   startRestore(options: RestoreOptions): Run<RestoreOutcome, RestoreProgress>;
   startVerify(options: VerifyOptions): Run<VerifyOutcome, VerifyProgress>;
+  /** Makes one column of a map from the other and the packs. Rejects with MAP_MISSING, MAP_DAMAGED when the other is not whole. */
+  startRebuild(options: RebuildOptions): Run<RebuildOutcome, RebuildProgress>;
+  /** Teaches an index the frames of packs whose own index is damaged, by the frames' headers; returns how many it did not know. */
+  indexFrames(options: {
+    dedup: DedupIndex;
+    packs: readonly PackRef[];
+    bad: readonly BadPlace[];
+  }): Promise<number>;
+  /** The root as the digest columns of a chain give it; the location columns are not looked at. Rejects as `statistics`. */
+  contentRoot(options: { vault: Vault; chain: Chain; size: number; blockSize: number }): Promise<string>;
+  /** What of a disk lies in missing packs and at bad places, by the location columns; no frame is read. */
+  lostRanges(options: {
+    vault: Vault;
+    chain: Chain;
+    size: number;
+    blockSize: number;
+    missingPacks: readonly string[];
+    badPlaces: readonly BadPlace[];
+  }): Promise<readonly LostRange[]>;
   /** Changed ranges between two points, joined, clipped to the larger size: `[[offset, length], …]` in bytes. */
   diff(options: {
     vault: Vault;

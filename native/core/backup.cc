@@ -74,6 +74,7 @@ BackupOutcome Backup::run() {
   outcome_.bytes_read = bytes_read_;
   outcome_.bytes_new = bytes_new_;
   outcome_.bytes_stored = packs_.bytes();
+  outcome_.bad_blocks = bad_blocks_;
   outcome_.direct = source_->direct();
   outcome_.threads = threads_;
   if (outcome_.cancelled) return std::move(outcome_);
@@ -204,7 +205,9 @@ void Backup::compare_with_parent(Piece& piece) {
   if (parent_places_)
     parent_places_->take(piece.first, piece.count, [&](uint64_t block, const Location& place, size_t layer) {
       const PackId& pack = parent_places_->column(layer).packs()[place.pack];
-      if (missing_.contains(pack) || bad_.contains({pack, place.offset})) piece.blocks[block - piece.first].parent = BlockDigest{};
+      const bool bad = bad_.contains({pack, place.offset});
+      bad_blocks_ += bad;
+      if (bad || missing_.contains(pack)) piece.blocks[block - piece.first].parent = BlockDigest{};
     });
 }
 

@@ -45,6 +45,8 @@ struct BackupOutcome {
   unsigned threads = 0;
   uint64_t size = 0, bytes_read = 0, bytes_new = 0, bytes_stored = 0;
   uint64_t changed_blocks = 0, zero_blocks = 0, deduplicated_blocks = 0;
+  // Blocks that the parent keeps in frames known to be damaged, and that were read again.
+  uint64_t bad_blocks = 0;
   WrittenColumn location, digest;
   Digest root{};
   std::vector<Range> unreadable;
@@ -96,7 +98,7 @@ class Backup {
   const std::set<PackId> missing_;
   const std::set<BadPlace> bad_;
   std::vector<std::unique_ptr<Piece>> pieces_;
-  uint64_t blocks_ = 0, next_block_ = 0, claimed_ = 0, stream_size_ = 0;
+  uint64_t blocks_ = 0, next_block_ = 0, claimed_ = 0, stream_size_ = 0, bad_blocks_ = 0;
   bool exhausted_ = false;
   std::chrono::steady_clock::time_point allowed_at_{};
 

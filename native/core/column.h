@@ -20,6 +20,9 @@ struct WrittenColumn : ColumnRef {
   uint64_t bytes = 0, data_blocks = 0, zero_blocks = 0;
 };
 
+// A place in this pack is none: no run makes it, so what a repair could not find anywhere is a missing pack to every reader, and never zeros.
+inline constexpr PackId kNoPack = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
 struct PageRef {
   uint64_t first, end, offset;
   uint32_t length, data_blocks;

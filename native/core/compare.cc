@@ -1,5 +1,7 @@
 #include "compare.h"
 
+#include "merkle.h"
+
 namespace strata {
 namespace {
 
@@ -47,6 +49,44 @@ ChainStatistics chain_statistics(const std::shared_ptr<const Vault>& vault, cons
       out.stored_bytes += it.length;
       if (it.pack != last) out.packs.insert(reader.column(piece.layer).packs()[it.pack]);
       last = it.pack;
+    }
+  }
+  return out;
+}
+
+Digest content_root(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, uint64_t size, uint32_t block_size) {
+  FrameCodec codec(vault);
+  ChainReader<BlockDigest> reader(chain, codec);
+  ChainReader<BlockDigest>::Piece piece;
+  Merkle merkle;
+  while (reader.next(piece)) {
+    if (piece.kind == Kind::zero) continue;
+    merkle.zeros(piece.start - merkle.leaves());
+    for (uint64_t i = 0; i < piece.count; i++) merkle.data(piece.entries[i].digest);
+  }
+  return merkle.root(size, block_size);
+}
+
+std::vector<LostRange> lost_ranges(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, uint32_t block_size,
+                                   const std::vector<PackId>& missing, const std::vector<BadPlace>& bad) {
+  const std::set<PackId> gone(missing.begin(), missing.end());
+  const std::set<BadPlace> damaged(bad.begin(), bad.end());
+  FrameCodec codec(vault);
+  ChainReader<Location> reader(chain, codec);
+  ChainReader<Location>::Piece piece;
+  std::vector<LostRange> out;
+  while (reader.next(piece)) {
+    if (piece.kind == Kind::zero) continue;
+    const std::vector<PackId>& packs = reader.column(piece.layer).packs();
+    for (uint64_t i = 0; i < piece.count; i++) {
+      const PackId& pack = packs[piece.entries[i].pack];
+      const bool lost = gone.contains(pack);
+      if (!lost && !damaged.contains({pack, piece.entries[i].offset})) continue;
+      const uint64_t offset = (piece.start + i) * block_size;
+      if (!out.empty() && out.back().pack == pack && out.back().missing == lost && out.back().offset + out.back().length == offset)
+        out.back().length += block_size;
+      else
+        out.push_back({offset, block_size, pack, lost});
     }
   }
   return out;

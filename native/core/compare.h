@@ -3,6 +3,7 @@
 #include <set>
 
 #include "chain.h"
+#include "pack.h"
 #include "source.h"
 
 namespace strata {
@@ -17,5 +18,19 @@ struct ChainStatistics {
 };
 
 ChainStatistics chain_statistics(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain);
+
+// The root of a disk as the chain's digest columns give it; the location columns are not looked at. Throws MAP_MISSING, MAP_DAMAGED.
+Digest content_root(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, uint64_t size, uint32_t block_size);
+
+// A range of whole blocks that cannot be read: in a pack that is missing, or in damaged frames of one.
+struct LostRange {
+  uint64_t offset, length;
+  PackId pack;
+  bool missing;
+};
+
+// What of the disk lies in missing packs and at bad places, in disk order; neighbours of one cause joined. No frame is read.
+std::vector<LostRange> lost_ranges(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, uint32_t block_size,
+                                   const std::vector<PackId>& missing, const std::vector<BadPlace>& bad);
 
 }  // namespace strata

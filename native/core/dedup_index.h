@@ -22,13 +22,6 @@ struct FramePlace {
   uint32_t offset, length;
 };
 
-// Where a frame begins that is known to be damaged.
-struct BadPlace {
-  PackId pack;
-  uint32_t offset;
-  auto operator<=>(const BadPlace&) const = default;
-};
-
 struct PackFile {
   PackId id;
   std::string path;

@@ -79,6 +79,49 @@ std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& p
   return out;
 }
 
+namespace {
+
+// Where the next frame could begin: the first magic at or after `from`; `size` when there is none.
+uint64_t next_magic(int fd, uint64_t from, uint64_t size) {
+  constexpr size_t kWindow = 1 << 20, kMagic = 4, kSector = 4096;
+  Bytes window(kWindow);
+  while (from + kFrameHeader <= size) {
+    const ssize_t got = read_at(fd, window.data(), window.size(), from);
+    if (got < 0) {
+      from += kSector - from % kSector;
+      continue;
+    }
+    if (got < static_cast<ssize_t>(kMagic)) break;
+    const void* const found = memmem(window.data(), static_cast<size_t>(got), "SFRM", kMagic);
+    if (found != nullptr) return from + static_cast<uint64_t>(static_cast<const uint8_t*>(found) - window.data());
+    from += static_cast<uint64_t>(got) - (kMagic - 1);  // the last bytes may be the beginning of one
+  }
+  return size;
+}
+
+}  // namespace
+
+std::vector<PackedFrame> scan_frames(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open " + path, errno, path);
+  struct stat facts;
+  if (fstat(fd.get(), &facts) != 0) throw Error("PACK_READ", "cannot read " + path, errno, path);
+  const uint64_t size = std::min<uint64_t>(static_cast<uint64_t>(facts.st_size), UINT32_MAX);
+  std::vector<PackedFrame> out;
+  for (uint64_t at = kPackStart; at + kFrameHeader <= size;) {
+    uint8_t bytes[kFrameHeader];
+    const bool read = read_at(fd.get(), bytes, sizeof bytes, at) == static_cast<ssize_t>(sizeof bytes);
+    const auto header = read ? parse_frame_header(bytes) : std::nullopt;
+    if (!header || at + header->whole() > size) {
+      at = next_magic(fd.get(), at + 1, size);
+      continue;
+    }
+    if (header->type == FrameType::block) out.push_back({header->digest, static_cast<uint32_t>(at), static_cast<uint32_t>(header->whole()), header->raw_length});
+    at += header->whole();
+  }
+  return out;
+}
+
 std::string PackFolder::path(const PackId& id) const {
   const std::string name = hex(id);
   return folder_ + "/" + name.substr(name.size() - 2) + "/" + name;

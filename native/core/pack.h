@@ -16,6 +16,13 @@ struct PackedFrame {
   uint32_t offset, length, raw_length;
 };
 
+// Where a frame begins that is known to be damaged.
+struct BadPlace {
+  PackId pack;
+  uint32_t offset;
+  auto operator<=>(const BadPlace&) const = default;
+};
+
 // Writes one pack front to back.
 class PackWriter {
  public:
@@ -39,6 +46,10 @@ class PackWriter {
 
 // The index at the end of a pack file, whose head and trailer must be a pack's. Throws PACK_MISSING, PACK_READ or FRAME_DAMAGED.
 std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id);
+
+// The block frames of a pack by their own headers, for a pack whose index is damaged: nothing vouches for them, so who uses one must open it.
+// Throws PACK_MISSING, PACK_READ when the pack cannot be opened; parts that cannot be read are passed over.
+std::vector<PackedFrame> scan_frames(const std::string& path);
 
 // Reads frames from the packs of a local folder; shared by all threads of a run, keeps a bounded number of files open.
 class PackFolder {

@@ -7,11 +7,16 @@ constexpr uint64_t kTaskBytes = 4 << 20;
 // Neighbours with the same cause become one, so that a lost pack takes little memory.
 void add(std::vector<Damage>& all, Damage it) {
   Damage* const last = all.empty() ? nullptr : &all.back();
-  if (last != nullptr && last->length > 0 && last->offset + last->length == it.offset && last->code == it.code && last->pack == it.pack)
+  if (last != nullptr && last->length > 0 && last->offset + last->length == it.offset && last->code == it.code && last->pack == it.pack) {
     last->length += it.length;
-  else
+    last->frames.insert(last->frames.end(), it.frames.begin(), it.frames.end());
+  } else {
     all.push_back(std::move(it));
+  }
 }
+
+// Whether it is the frame that is damaged, and not a map or a whole pack.
+bool is_of_frame(const Error& error) { return error.code() == "FRAME_DAMAGED" || error.code() == "PACK_READ"; }
 
 }  // namespace
 
@@ -27,7 +32,8 @@ Verify::Verify(VerifyOptions options)
       codec_(options_.vault),
       places_(options_.chain, codec_),
       digests_(options_.chain, codec_),
-      blocks_((options_.size + options_.block_size - 1) / options_.block_size) {}
+      blocks_((options_.size + options_.block_size - 1) / options_.block_size),
+      suspects_(options_.suspects.begin(), options_.suspects.end()) {}
 
 Verify::~Verify() = default;
 
@@ -52,6 +58,7 @@ VerifyOutcome Verify::run() {
     it.length = std::min(it.length, options_.size - std::min(options_.size, it.offset));
     add(out.damage, std::move(it));
   }
+  out.recovered.assign(recovered_.begin(), recovered_.end());
   return out;
 }
 
@@ -90,7 +97,7 @@ void Verify::check_packs(FrameCodec& codec) {
       // That the pack is missing was found with each of its blocks.
       if (error.code() == "PACK_MISSING") continue;
       damaged_++;
-      damage_.push_back({0, 0, hex(id), error.code(), std::string("the pack's index: ") + error.what()});
+      damage_.push_back({0, 0, hex(id), error.code(), std::string("the pack's index: ") + error.what(), {}});
     }
   }
 }
@@ -152,11 +159,17 @@ void Verify::check(BlockReader& reader, const BlockPlace& place, const BlockDige
   if (reader.codec().quick_check(raw) != digest.quick) throw Error("MAP_DAMAGED", "a block map is damaged: a block has another quick check");
   checked_++;
   read_ += place.length;
+  if (suspects_.empty() || !suspects_.contains({place.pack, place.offset})) return;
+  const std::lock_guard lock(damage_mutex_);
+  recovered_.insert({place.pack, place.offset});
 }
 
 void Verify::note(std::vector<Damage>& found, uint64_t block, const BlockPlace* place, const Error& error) {
   damaged_++;
-  add(found, {block * options_.block_size, options_.block_size, place != nullptr ? hex(place->pack) : "", error.code(), error.what()});
+  Damage it{block * options_.block_size, options_.block_size, "", error.code(), error.what(), {}};
+  if (place != nullptr) it.pack = hex(place->pack);
+  if (place != nullptr && is_of_frame(error)) it.frames.push_back(place->offset);
+  add(found, std::move(it));
 }
 
 // How many bytes of the disk the blocks [start, end) are; the last one may be short.

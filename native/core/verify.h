@@ -18,11 +18,15 @@ struct VerifyOptions {
   double sample_percent = 100;
   uint64_t seed = 0;
   unsigned threads = 0;
+  // Frames that were found damaged before: which of them are good is told.
+  std::vector<BadPlace> suspects{};
 };
 
 struct Damage {
   uint64_t offset, length;
   std::string pack, code, message;
+  // Where the damaged frames lie in the pack; none when the pack is lost, or something else is damaged.
+  std::vector<uint32_t> frames;
 };
 
 struct VerifyProgress {
@@ -34,6 +38,8 @@ struct VerifyOutcome {
   uint64_t blocks_checked = 0, bytes_read = 0;
   Digest root{};
   std::vector<Damage> damage;
+  // Suspects that were read and are good.
+  std::vector<BadPlace> recovered;
 };
 
 class Verify {
@@ -65,7 +71,9 @@ class Verify {
   const uint64_t blocks_;
   uint64_t next_ = 0;
   std::set<PackId> seen_packs_;
+  const std::set<BadPlace> suspects_;
   std::vector<Damage> damage_;
+  std::set<BadPlace> recovered_;
   std::atomic<uint64_t> position_{0}, checked_{0}, read_{0}, damaged_{0};
 };
 

@@ -13,6 +13,7 @@
 #include "../core/read_range.h"
 #include "../core/restore.h"
 #include "../core/verify.h"
+#include "dedup.h"
 #include "packing.h"
 
 namespace strata::glue {
@@ -62,20 +63,6 @@ Napi::Value open_frame(const Info& info) {
   return Napi::Buffer<uint8_t>::Copy(info.Env(), out.data(), out.size());
 }
 
-using Index = std::shared_ptr<DedupIndex>;
-
-std::vector<BadPlace> bad_places(const Napi::Object& from, const char* name) {
-  const auto list = object(from.Get(name), name).As<Napi::Array>();
-  std::vector<BadPlace> out;
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    const Napi::Object it = object(list.Get(i), "a place");
-    const uint64_t offset = count(it, "offset");
-    if (offset > UINT32_MAX) throw Error("NATIVE_ARGUMENT", "no pack reaches to offset " + std::to_string(offset));
-    out.push_back({from_hex<16>(text(it, "pack")), static_cast<uint32_t>(offset)});
-  }
-  return out;
-}
-
 Napi::Value open_dedup_index(const Info& info) {
   const Napi::Object options = object(info[0], "options");
   const std::vector<PackFile> packs = pack_files(options, "packs");
@@ -118,6 +105,7 @@ Napi::Object backup_result(Napi::Env env, const BackupOutcome& from, const Backu
   put(out, "changedBlocks", from.changed_blocks);
   put(out, "zeroBlocks", from.zero_blocks);
   put(out, "deduplicatedBlocks", from.deduplicated_blocks);
+  put(out, "badBlocks", from.bad_blocks);
   put(out, "mapDataBlocks", from.location.data_blocks);
   put(out, "mapZeroBlocks", from.location.zero_blocks);
   out.Set("loc", written_column(env, from.location));
@@ -145,7 +133,7 @@ BackupOptions backup_options(const Napi::Object& from) {
   out.missing_packs = pack_ids(from, "missingPacks");
   out.bad_places = bad_places(from, "badPlaces");
   const Napi::Value dedup = from.Get("dedup");
-  if (dedup.IsObject()) out.dedup = *dedup.As<Napi::Object>().Get("handle").As<Napi::External<std::shared_ptr<Index>>>().Data()->get();
+  if (dedup.IsObject()) out.dedup = open_index(dedup);
   out.spool = text(from, "spool");
   out.run_id = from_hex<12>(text(from, "runId"));
   out.pack_size = pack_size(from);
@@ -226,9 +214,13 @@ Napi::Value verify_result(Napi::Env env, const VerifyOutcome& from) {
     one.Set("pack", it.pack);
     one.Set("code", it.code);
     one.Set("message", it.message);
+    auto frames = Napi::Array::New(env, it.frames.size());
+    for (uint32_t n = 0; n < it.frames.size(); n++) frames.Set(n, Napi::Number::New(env, it.frames[n]));
+    one.Set("frames", frames);
     damage.Set(i, one);
   }
   out.Set("damage", damage);
+  out.Set("recovered", places_to_js(env, from.recovered));
   return out;
 }
 
@@ -243,6 +235,7 @@ Napi::Value start_verify(const Info& info) {
   options.sample_percent = number(from, "samplePercent");
   options.seed = count(from, "seed");
   options.threads = static_cast<unsigned>(count(from, "threads"));
+  options.suspects = bad_places(from, "suspects");
   const auto held = std::make_shared<Held<Verify>>(std::make_shared<Verify>(std::move(options)));
   return run_object(
       info.Env(), "strata verify", held,
@@ -384,6 +377,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_liveness(env, exports);
   add_mounts(env, exports);
   add_synthesis(env, exports);
+  add_repair(env, exports);
   exports.Set("about", function(env, "about", about));
   return exports;
 }

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { fail, isStrataError, reasonOf } from '../errors.ts';
-import type { BackupOutcome, PackRef } from '../native.ts';
+import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
+import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { Lease } from '../repository/lease.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
@@ -54,6 +55,12 @@ interface Task {
   readonly warnings: readonly Warning[];
   readonly warn: (warning: Warning) => void;
   readonly started: number;
+}
+
+/** What of the repository a run may refer to. */
+interface Stock {
+  readonly packs: ReadonlyMap<string, PackRef>;
+  readonly bad: readonly BadPlace[];
 }
 
 /** Makes a restore point of a source. Warnings in the result mean exit 3. */
@@ -122,11 +129,13 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
     // the packs are listed: else one that goes meanwhile would be neither in the trash nor gone.
     const trash = await trashedPacks(repo);
     const packs = await listPacks(repo);
+    const { places: bad, unreadable } = await readBadFrames(repo);
+    for (const name of unreadable) warn(unreadableRecord(name));
     await clearLeftovers(repo, packs, emit);
     if (!full) parent = await findParent(repo, order, packs, warn);
     if (source.kind === 'stream') parent = await provenParent(repo, parent, warn, signal);
     const usable = new Map([...packs].filter(([id]) => !trash.has(id)));
-    return await run(task, lease, parent, usable);
+    return await run(task, lease, parent, { packs: usable, bad });
   } catch (error) {
     const { manifest } = parent;
     if (manifest === null || source.kind === 'stream' || !isStrataError(error, ...chainErrors)) throw error;
@@ -137,12 +146,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
   return attempt(task, true);
 }
 
-async function run(
-  task: Task,
-  lease: Lease,
-  parent: Parent,
-  packs: ReadonlyMap<string, PackRef>,
-): Promise<BackupResult> {
+async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Promise<BackupResult> {
   const { repo, order, source, emit, signal, warnings, warn, started } = task;
   if (signal.aborted) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
   const time = new Date().toISOString();
@@ -156,9 +160,10 @@ async function run(
     parent: parent.manifest?.id ?? null,
     size: source.size,
   });
-  const outcome = await runPipeline({ repo, order, source, parent, packs, runId: lease.id, emit, warn, signal });
+  const outcome = await runPipeline({ repo, order, source, parent, ...stock, runId: lease.id, emit, warn, signal });
   if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
   warnOfUnreadable(source, outcome, warn);
+  warnOfBad(outcome, warn);
   emit({ event: 'stage', stage: 'commit' });
   const seconds = secondsSince(started);
   const manifest = await commitPoint(repo, lease, { order, source, parent, outcome, time, seconds, warnings });
@@ -170,6 +175,12 @@ function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn:
   const bytes = unreadable.reduce((sum, [, length]) => sum + length, 0);
   const message = `${bytes} bytes of ${path} in ${unreadable.length} places could not be read; zeros stand there`;
   warn({ code: 'UNREADABLE', message });
+}
+
+function warnOfBad({ badBlocks }: BackupOutcome, warn: (warning: Warning) => void): void {
+  if (badBlocks === 0) return;
+  const message = `${badBlocks} blocks lay in frames that are damaged: they were read again, and this point has them whole`;
+  warn({ code: 'BAD_FRAMES', message });
 }
 
 /** What is left in tmp/ goes. When that fails the run has succeeded or failed without it: a warning is enough. */

@@ -1,6 +1,6 @@
 /** Reading back what a stack of maps refers to: the checks of one run of the addon, and how far they have come. */
 import { type ErrorCode, errorTable, fail, fromNative, isStrataError } from '../errors.ts';
-import { type Chain, native } from '../native.ts';
+import { type BadPlace, type Chain, native } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -21,6 +21,9 @@ export interface Checked {
   /** Of the content as the digest columns give it; null when they could not be read. */
   readonly root: string | null;
   readonly damage: readonly PointDamage[];
+  /** Frames that are damaged, and suspects that are not. */
+  readonly bad: readonly BadPlace[];
+  readonly good: readonly BadPlace[];
 }
 
 /** What one verification shares: the sample, and the progress over all that it checks. */
@@ -28,6 +31,8 @@ export interface Inspection {
   readonly repo: Repository;
   /** Decides which blocks are the sample: the same ones for every chain. */
   readonly seed: number;
+  /** Frames that were found damaged before. */
+  readonly suspects: readonly BadPlace[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** Bytes of disk that are done, and that will be. */
@@ -44,7 +49,7 @@ export async function checkContent(
   manifest: Manifest,
   samplePercent: number,
 ): Promise<Checked> {
-  const { repo, seed, emit, signal, position, total, bytesRead } = inspection;
+  const { repo, seed, suspects, emit, signal, position, total, bytesRead } = inspection;
   const { size, blockSize } = manifest;
   const packs = { folder: repo.store.localPath('packs') };
   try {
@@ -57,6 +62,7 @@ export async function checkContent(
       samplePercent,
       seed,
       threads: 0,
+      suspects,
     });
     const outcome = await watch(run, signal, (at) => {
       const done = position + Math.min(at.position, size);
@@ -76,6 +82,8 @@ export async function checkContent(
         offset: length === 0 ? null : offset,
         length: length === 0 ? null : length,
       })),
+      bad: outcome.damage.flatMap(({ pack, frames }) => frames.map((offset) => ({ pack, offset }))),
+      good: outcome.recovered,
     };
   } catch (error) {
     return {
@@ -83,6 +91,8 @@ export async function checkContent(
       bytesRead: 0,
       root: null,
       damage: [damageOf(fromNative(error, `point ${manifest.id}`))],
+      bad: [],
+      good: [],
     };
   } finally {
     inspection.position += size;

@@ -63,7 +63,7 @@ export async function provenParent(
   const { size, blockSize } = manifest;
   const packs = { folder: repo.store.localPath('packs') };
   try {
-    const sample = { samplePercent: 0, seed: 0, threads: 0 };
+    const sample = { samplePercent: 0, seed: 0, threads: 0, suspects: [] };
     const run = native.startVerify({ vault: repo.vault, chain: layers, packs, size, blockSize, ...sample });
     const { damage } = await watch(run, signal, () => undefined);
     if (damage[0] === undefined) return parent;

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fail, fromNative, reasonOf } from '../errors.ts';
-import { type BackupOutcome, type DedupIndex, native, type PackRef } from '../native.ts';
+import { type BackupOutcome, type BadPlace, type DedupIndex, native, type PackRef } from '../native.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { packName } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -21,6 +21,8 @@ export interface Pipeline {
   readonly source: Source;
   readonly parent: Parent;
   readonly packs: ReadonlyMap<string, PackRef>;
+  /** Frames known to be damaged: nothing refers to them, and what lies in them is stored anew. */
+  readonly bad: readonly BadPlace[];
   readonly runId: string;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
@@ -44,10 +46,10 @@ export async function runPipeline(pipeline: Pipeline): Promise<BackupOutcome> {
   }
 }
 
-async function openIndex({ repo, packs }: Pipeline, cacheFile: string): Promise<DedupIndex> {
+async function openIndex({ repo, packs, bad }: Pipeline, cacheFile: string): Promise<DedupIndex> {
   const { vault } = repo;
   try {
-    const options = { vault, packs: [...packs.values()], cacheFile, memoryLimit: indexMemory, bad: [] };
+    const options = { vault, packs: [...packs.values()], cacheFile, memoryLimit: indexMemory, bad };
     return await native.openDedupIndex(options);
   } catch (error) {
     throw fromNative(error, cacheFile);
@@ -68,7 +70,7 @@ async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Prom
 }
 
 async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promise<BackupOutcome> {
-  const { repo, order, source, parent, runId, emit, signal } = pipeline;
+  const { repo, order, source, parent, bad, runId, emit, signal } = pipeline;
   let storeFailure: unknown;
   const storing = new Set<Promise<void>>();
   try {
@@ -80,7 +82,7 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
       blockSize: repo.config.blockSize,
       parent: parent.layers,
       missingPacks: parent.missingPacks,
-      badPlaces: [],
+      badPlaces: bad,
       dedup,
       spool,
       runId,

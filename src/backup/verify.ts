@@ -6,8 +6,11 @@
  */
 import { randomInt } from 'node:crypto';
 import { fail, isStrataError } from '../errors.ts';
+import type { Chain } from '../native.ts';
+import { noteBadFrames, readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import { chainOf, KnownLinks, type PointChain } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';
+import type { Manifest } from '../repository/manifest.ts';
 import { writeMark } from '../repository/marks.ts';
 import { type DamagedPoint, listPoints, type Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -68,7 +71,7 @@ export async function verify(
   const subjects: Subject[] = [];
   const known = new KnownLinks();
   for (const point of points) subjects.push(await subjectOf(repo, point, known));
-  const inspection = newInspection(repo, emit, signal);
+  const inspection = await newInspection(repo, emit, signal);
   emit({ event: 'started', action: 'verify', subject: all ? 'all points' : `${points.length} points` });
   emit({ event: 'stage', stage: 'verify' });
   const results = damaged.map(unreadablePoint);
@@ -116,8 +119,11 @@ async function subjectOf(repo: Repository, point: Point, known: KnownLinks): Pro
   }
 }
 
-function newInspection(repo: Repository, emit: Emit, signal: AbortSignal): Inspection {
-  return { repo, seed: randomInt(2 ** 32), emit, signal, position: 0, total: 0, bytesRead: 0, blocksChecked: 0 };
+async function newInspection(repo: Repository, emit: Emit, signal: AbortSignal): Promise<Inspection> {
+  const { places: suspects, unreadable } = await readBadFrames(repo);
+  for (const name of unreadable) emit({ event: 'warning', ...unreadableRecord(name) });
+  const counters = { position: 0, total: 0, bytesRead: 0, blocksChecked: 0 };
+  return { repo, seed: randomInt(2 ** 32), suspects, emit, signal, ...counters };
 }
 
 /** Checks each map that a chain is made of once, by itself; by point. */
@@ -137,7 +143,7 @@ async function checkMaps(
   inspection.total = sum([...maps.values()].map(({ manifest }) => manifest.size));
   const checked = new Map<string, Checked>();
   for (const { manifest, layers } of maps.values()) {
-    checked.set(manifest.id, await checkContent(inspection, layers, manifest, samplePercent));
+    checked.set(manifest.id, await checkAndNote(inspection, layers, manifest, samplePercent));
   }
   return checked;
 }
@@ -151,13 +157,26 @@ async function checkPoint(
 ): Promise<VerifiedPoint> {
   if (chain === null) return verdict(point, { blocksChecked: 0, bytesRead: 0, damage });
   const good = shared !== null && chain.manifests.every(({ id }) => shared.get(id)?.damage.length === 0);
-  const merged = await checkContent(inspection, chain.layers, point.manifest, good ? 0 : samplePercent);
+  const merged = await checkAndNote(inspection, chain.layers, point.manifest, good ? 0 : samplePercent);
   const own = shared?.get(point.id);
   return verdict(point, {
     blocksChecked: merged.blocksChecked + (own?.blocksChecked ?? 0),
     bytesRead: merged.bytesRead + (own?.bytesRead ?? 0),
     damage: [...merged.damage, ...rootDamage(point, merged)],
   });
+}
+
+/** Checks, and has backups know at once which frames are damaged. */
+async function checkAndNote(
+  inspection: Inspection,
+  layers: Chain,
+  manifest: Manifest,
+  samplePercent: number,
+): Promise<Checked> {
+  const { repo, emit } = inspection;
+  const checked = await checkContent(inspection, layers, manifest, samplePercent);
+  await unlessReadOnly(emit, () => noteBadFrames(repo, checked.bad, checked.good));
+  return checked;
 }
 
 function rootDamage(point: Point, { root }: Checked): PointDamage[] {
@@ -187,10 +206,14 @@ async function rememberVerdict(
   emit: Emit,
 ): Promise<void> {
   if (ok ? !throughout : point.verified === null) return;
+  await unlessReadOnly(emit, () => writeMark(repo, point.id, 'verified', ok));
+}
+
+/** A repository that may only be read can be verified all the same. */
+async function unlessReadOnly(emit: Emit, write: () => Promise<void>): Promise<void> {
   try {
-    await writeMark(repo, point.id, 'verified', ok);
+    await write();
   } catch (error) {
-    // A repository that may only be read can be verified all the same.
     if (!isStrataError(error, 'READ_ONLY', 'PERMISSION')) throw error;
     emit({ event: 'warning', code: 'MARK_NOT_WRITTEN', message: error.message });
   }

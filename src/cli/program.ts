@@ -19,6 +19,7 @@ import { addMounts } from './commands/mounts.ts';
 import { addNbd } from './commands/nbd.ts';
 import { addPoints } from './commands/points.ts';
 import { addProtect, addUnprotect } from './commands/protect.ts';
+import { addRepair } from './commands/repair.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRuns } from './commands/runs.ts';
 import { addServeDrive } from './commands/serve-drive.ts';
@@ -59,7 +60,7 @@ export function buildProgram(): Command {
     .exitOverride()
     .addHelpText('after', notes);
   for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
-  for (const add of [addVerify, addDiff, addForget, addProtect, addUnprotect]) add(program);
+  for (const add of [addVerify, addRepair, addDiff, addForget, addProtect, addUnprotect]) add(program);
   for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
   for (const add of [addJob, addRuns]) add(program);

@@ -13,6 +13,7 @@ export type WarningCode =
   | 'LAYOUT_UNKNOWN'
   | 'PACK_MISSING'
   | 'PACK_DAMAGED'
+  | 'BAD_FRAMES'
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
   | 'MARK_NOT_WRITTEN'
@@ -29,7 +30,7 @@ export type WarningCode =
 export type StrataEvent =
   | {
       readonly event: 'started';
-      readonly action: 'backup' | 'verify' | 'restore' | 'synthesis';
+      readonly action: 'backup' | 'verify' | 'restore' | 'synthesis' | 'repair';
       /** What it is about: the source, the points, the target. */
       readonly subject: string;
       readonly machine?: string;
@@ -86,6 +87,17 @@ export type StrataEvent =
       readonly bytes: number;
     };
 
-export type Stage = 'check' | 'index' | 'read' | 'commit' | 'verify' | 'write' | 'mark' | 'sweep' | 'rewrite' | 'merge';
+export type Stage =
+  | 'check'
+  | 'index'
+  | 'read'
+  | 'commit'
+  | 'verify'
+  | 'write'
+  | 'mark'
+  | 'sweep'
+  | 'rewrite'
+  | 'merge'
+  | 'rebuild';
 
 export type Emit = (event: StrataEvent) => void;

@@ -66,7 +66,10 @@ export async function listPoints(repo: Repository, filter: PointFilter = {}): Pr
       return pointOf(openManifest(repo, id, record), marks.get(id));
     } catch (error) {
       if (!isStrataError(error)) throw error;
-      damaged.push({ name: manifestName(id), code: error.code, message: error.message });
+      // One that is forgotten is gone from lists, whatever became of its manifest.
+      if (!marks.get(id)?.forgotten?.value) {
+        damaged.push({ name: manifestName(id), code: error.code, message: error.message });
+      }
       return null;
     }
   });

@@ -64,7 +64,7 @@ async function readAll(
   signal: AbortSignal,
 ): Promise<VerifyOutcome> {
   const packs = { folder: repo.store.localPath('packs') };
-  const sample = { samplePercent: 100, seed: 0, threads: 0 };
+  const sample = { samplePercent: 100, seed: 0, threads: 0, suspects: [] };
   try {
     const run = native.startVerify({ vault: repo.vault, chain, packs, size, blockSize, ...sample });
     return await watch(run, signal, () => undefined);

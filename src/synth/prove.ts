@@ -24,6 +24,7 @@ export async function proveMaps(repo: Repository, point: string, signal: AbortSi
       samplePercent: 0,
       seed: 0,
       threads: 0,
+      suspects: [],
     });
     const { cancelled, damage, root } = await watch(run, signal, () => undefined);
     if (cancelled) throw fail('INTERRUPTED', { action: 'the consolidation' });

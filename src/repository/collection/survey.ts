@@ -60,6 +60,7 @@ export async function survey(repo: Repository, self: string, here: Here, signal:
   const layers = new Map(chains.flat().map((layer) => [pointOfMap(layer.loc.path), layer]));
   const isLive = liveness(repo, layers, atWork);
   const dead = new Map([...others].filter(([name]) => !isLive(name)));
+  for (const [name, bytes] of await listBadFrames(repo)) if (!packs.has(packOfRecord(name))) dead.set(name, bytes);
   for (const { id, bytes } of packs.values()) {
     if (!liveBytes.has(id) && !atWork.has(runOfPack(id))) dead.set(packName(id), bytes);
   }
@@ -98,6 +99,19 @@ async function listOthers(repo: Repository): Promise<Map<string, number>> {
     }
   }
   return found;
+}
+
+/** Records of damaged frames, with their sizes; one is of use as long as its pack is there. */
+async function listBadFrames(repo: Repository): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for await (const { name, bytes } of repo.store.list('bad/')) {
+    if (/^bad\/[0-9a-f]{32}\.\d+$/.test(name)) found.set(name, bytes);
+  }
+  return found;
+}
+
+function packOfRecord(name: string): string {
+  return name.slice('bad/'.length, name.indexOf('.'));
 }
 
 async function mark(repo: Repository, chains: readonly Chain[], signal: AbortSignal): Promise<Liveness> {

@@ -8,7 +8,7 @@ import { dropBag, type TrashBag } from '../trash.ts';
 const batch = 1000;
 
 /** Writing goes packs, maps, manifest; removing goes the other way, each kind durably gone before the next. */
-const order = ['points/', 'marks/', 'maps/', 'progress/', 'packs/'] as const;
+const order = ['points/', 'marks/', 'maps/', 'progress/', 'packs/', 'bad/'] as const;
 
 /** Stopped or killed, it is gone on with by the next collection: what is left is in the trash still. */
 export async function sweep(

@@ -1,0 +1,154 @@
+/**
+ * Where columns are made anew: a folder for them, an index over all frames that are not known to be damaged, and what is
+ * learnt about frames on the way. Nothing in it writes to the repository.
+ */
+import { join } from 'node:path';
+import { fail, fromNative } from '../../errors.ts';
+import {
+  type BadPlace,
+  type ColumnRef,
+  type DedupIndex,
+  native,
+  type PackRef,
+  type RebuildOutcome,
+} from '../../native.ts';
+import type { Column } from '../../repository/chain.ts';
+import type { Emit } from '../../repository/events.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { watch } from '../../repository/watch.ts';
+import type { OwnMap } from './inventory.ts';
+
+/** Memory of the index. */
+const indexMemory = 96 * 1024 * 1024;
+
+export class Workshop {
+  readonly repo: Repository;
+  readonly packs: ReadonlyMap<string, PackRef>;
+  readonly signal: AbortSignal;
+  readonly #folder: string;
+  readonly #emit: Emit;
+  readonly #bad = new Map<string, BadPlace>();
+  readonly #missing = new Map<string, Promise<readonly string[]>>();
+  #index: DedupIndex | null = null;
+  #made = 0;
+
+  constructor(
+    repo: Repository,
+    folder: string,
+    stock: { readonly packs: ReadonlyMap<string, PackRef>; readonly bad: readonly BadPlace[] },
+    { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal },
+  ) {
+    this.repo = repo;
+    this.packs = stock.packs;
+    this.signal = signal;
+    this.#folder = folder;
+    this.#emit = emit;
+    this.learn(stock.bad, []);
+  }
+
+  /** Frames that are damaged, as far as is known by now. */
+  get bad(): readonly BadPlace[] {
+    return [...this.#bad.values()];
+  }
+
+  /** Takes in which frames were found damaged, and which good. */
+  learn(bad: readonly BadPlace[], good: readonly BadPlace[]): void {
+    for (const place of good) this.#bad.delete(keyOf(place));
+    for (const place of bad) this.#bad.set(keyOf(place), place);
+    if (bad.length + good.length > 0) this.#closeIndex();
+  }
+
+  /** Packs whose index cannot be read. */
+  async packsWithoutIndex(): Promise<readonly string[]> {
+    return (await this.#openIndex()).skipped;
+  }
+
+  /** The packs that a location column names and that are not there. */
+  missingPacks(loc: ColumnRef): Promise<readonly string[]> {
+    const missing = this.#missing.get(loc.path) ?? this.#findMissing(loc);
+    this.#missing.set(loc.path, missing);
+    return missing;
+  }
+
+  /** Makes a column of a map from the other one; of a location column as often as what is found turns out to be damaged. */
+  async rebuild(map: OwnMap, column: Column): Promise<RebuildOutcome> {
+    for (;;) {
+      const outcome = await this.#rebuildOnce(map, column);
+      this.learn(outcome.bad, []);
+      if (column === 'dig' || outcome.bad.length === 0) return outcome;
+    }
+  }
+
+  close(): void {
+    this.#closeIndex();
+  }
+
+  async #rebuildOnce({ manifest, layer, wrong }: OwnMap, column: Column): Promise<RebuildOutcome> {
+    const { repo, signal } = this;
+    const loc = wrong.loc === null ? layer.loc : null;
+    const missingPacks = loc === null ? [] : await this.missingPacks(loc);
+    const dedup = column === 'loc' ? await this.#openIndex() : null;
+    try {
+      const run = native.startRebuild({
+        vault: repo.vault,
+        column,
+        loc,
+        dig: column === 'loc' ? layer.dig : null,
+        packs: { folder: repo.store.localPath('packs') },
+        size: manifest.size,
+        blockSize: manifest.blockSize,
+        dedup,
+        missingPacks,
+        badPlaces: this.bad,
+        path: this.#newFile(`${manifest.id}.${column}`),
+        threads: 0,
+      });
+      const outcome = await watch(run, signal, ({ position, bytesRead }) =>
+        this.#emit({ event: 'progress', position, total: manifest.size, bytesRead }),
+      );
+      if (outcome.cancelled) throw fail('INTERRUPTED', { action: 'the repair' });
+      return outcome;
+    } catch (error) {
+      throw fromNative(error, `point ${manifest.id}`);
+    }
+  }
+
+  async #findMissing(loc: ColumnRef): Promise<readonly string[]> {
+    try {
+      return (await native.packsOf(this.repo.vault, loc)).filter((id) => !this.packs.has(id));
+    } catch (error) {
+      throw fromNative(error, loc.path);
+    }
+  }
+
+  /** An index of all frames that are not known to be damaged, those of packs without an index by their own headers. */
+  async #openIndex(): Promise<DedupIndex> {
+    if (this.#index !== null) return this.#index;
+    const { bad, packs, repo } = this;
+    const options = { vault: repo.vault, packs: [...packs.values()], memoryLimit: indexMemory, bad };
+    try {
+      // A file of its own: the cache of backups keeps only one place of each digest.
+      const dedup = await native.openDedupIndex({ ...options, cacheFile: this.#newFile('index') });
+      this.#index = dedup;
+      const without = dedup.skipped.flatMap((id) => packs.get(id) ?? []);
+      if (without.length > 0) await native.indexFrames({ dedup, packs: without, bad });
+      return dedup;
+    } catch (error) {
+      throw fromNative(error, repo.location);
+    }
+  }
+
+  #closeIndex(): void {
+    this.#index?.close();
+    this.#index = null;
+  }
+
+  #newFile(name: string): string {
+    this.#made += 1;
+    return join(this.#folder, `${name}.${this.#made}`);
+  }
+}
+
+function keyOf({ pack, offset }: BadPlace): string {
+  return `${pack} ${offset}`;
+}
