@@ -529,11 +529,14 @@ export interface Native {
   /** Makes one column of a map from the other and the packs. Rejects with MAP_MISSING, MAP_DAMAGED when the other is not whole. */
   startRebuild(options: RebuildOptions): Run<RebuildOutcome, RebuildProgress>;
   /** Teaches an index the frames of packs whose own index is damaged, by the frames' headers; returns how many it did not know. */
-  indexFrames(options: {
-    dedup: DedupIndex;
-    packs: readonly PackRef[];
-    bad: readonly BadPlace[];
-  }): Promise<number>;
+  indexFrames(options: { dedup: DedupIndex; packs: readonly PackRef[]; bad: readonly BadPlace[] }): Promise<number>;
+  /** Copies the whole frames of a pack, sealed as they are, to a new pack `id` at `path`, which is not made when there are none. */
+  salvagePack(options: {
+    vault: Vault;
+    pack: PackRef;
+    id: string;
+    path: string;
+  }): Promise<{ readonly frames: number; readonly bytes: number }>;
   /** The root as the digest columns of a chain give it; the location columns are not looked at. Rejects as `statistics`. */
   contentRoot(options: { vault: Vault; chain: Chain; size: number; blockSize: number }): Promise<string>;
   /** What of a disk lies in missing packs and at bad places, by the location columns; no frame is read. */

@@ -1,6 +1,7 @@
 // What repair needs of native; typed in src/native.ts.
 #include "../core/compare.h"
 #include "../core/rebuild.h"
+#include "../core/salvage.h"
 #include "dedup.h"
 #include "function.h"
 
@@ -27,6 +28,26 @@ Napi::Value index_frames(const Info& info) {
         return [found](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(found)); };
       },
       [] {});
+}
+
+Napi::Value salvage(const Info& info) {
+  const Napi::Object from = object(info[0], "options");
+  const auto key = vault(from.Get("vault"));
+  const std::string pack = text(object(from.Get("pack"), "pack"), "path"), path = text(from, "path");
+  const auto id = from_hex<sizeof(PackId)>(text(from, "id"));
+  const auto control = std::make_shared<Control>();
+  return Run::start(
+      info.Env(), "strata salvage",
+      [=](const Run::Post&) -> Run::Deliver {
+        const Salvaged found = salvage_pack(key, pack, id, path, *control);
+        return [found](Napi::Env env) {
+          auto out = Napi::Object::New(env);
+          put(out, "frames", found.frames);
+          put(out, "bytes", found.bytes);
+          return out;
+        };
+      },
+      [control] { control->cancel(); });
 }
 
 std::optional<ColumnRef> optional_column(const Napi::Value& value, const char* name) {
@@ -128,6 +149,7 @@ Napi::Value lost_ranges_of(const Info& info) {
 
 void add_repair(Napi::Env env, Napi::Object exports) {
   exports.Set("indexFrames", function(env, "indexFrames", index_frames));
+  exports.Set("salvagePack", function(env, "salvagePack", salvage));
   exports.Set("startRebuild", function(env, "startRebuild", start_rebuild));
   exports.Set("contentRoot", function(env, "contentRoot", content_root_of));
   exports.Set("lostRanges", function(env, "lostRanges", lost_ranges_of));

@@ -21,6 +21,7 @@ import { examineColumns, mendColumns, mendDigests } from './repair/columns.ts';
 import { quickChecks, readFrames, replacePlaces } from './repair/frames.ts';
 import { type Inventory, type OwnMap, takeInventory } from './repair/inventory.ts';
 import { type DiskToBackUp, type Loss, lossesOf } from './repair/losses.ts';
+import { mapsInDamagedPacks, salvagePacks } from './repair/packs.ts';
 import { type Findings, planMarks, settle } from './repair/settle.ts';
 import { Workshop } from './repair/workshop.ts';
 
@@ -77,13 +78,14 @@ export async function repair(
     emit({ event: 'warning', ...warning });
   };
   const task: Task = { repo, request, emit, warn, signal };
-  const { inventory, losses, marks, drop } = request.dryRun ? await plan(task) : await execute(task);
+  const { inventory, losses, marks, drop, inDamagedPacks } = request.dryRun ? await plan(task) : await execute(task);
   return {
     dryRun: request.dryRun,
     mended: [
       ...[...inventory.maps].flatMap(([point, { anew }]) =>
         [...anew].map(([column, { reason }]) => ({ point, column, reason })),
       ),
+      ...(request.dryRun ? [...inDamagedPacks].filter(([{ anew }]) => !anew.has('loc')).map(describeMove) : []),
       ...marks.map(({ point, name }) => ({ point, column: 'mark' as const, reason: `${name} could not be read` })),
     ],
     lost: losses.lost,
@@ -95,11 +97,16 @@ export async function repair(
   };
 }
 
+/** What becomes of a map that names packs without an index, when nothing was done yet. */
+function describeMove([{ manifest }, packs]: readonly [OwnMap, readonly string[]]): Mended {
+  return { point: manifest.id, column: 'loc', reason: `what is whole in ${packs.join(', ')} is stored anew` };
+}
+
 /** What a repair would do. New columns are made all the same, in a folder that goes away: only so it is known what can be had. */
 async function plan(task: Task): Promise<Findings> {
   const folder = await mkdtemp(join(tmpdir(), 'strata-repair-'));
   try {
-    return await work(task, folder);
+    return await work(task, folder, null);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -114,7 +121,7 @@ async function execute(task: Task): Promise<Findings> {
   const lease = await Lease.take(repo, run, { purpose: 'collection' }, trouble);
   try {
     await clearLeftovers(repo, await listPacks(repo), emit);
-    const findings = await work(task, await repo.store.spool(run));
+    const findings = await work(task, await repo.store.spool(run), run);
     emit({ event: 'stage', stage: 'commit' });
     await settle(repo, lease, findings);
     return findings;
@@ -124,8 +131,14 @@ async function execute(task: Task): Promise<Findings> {
   }
 }
 
-/** Finds what is wrong and makes what is to replace it; writes only to the folder. */
-async function work({ repo, request, emit, warn, signal }: Task, folder: string): Promise<Findings> {
+/**
+ * Finds what is wrong and makes what is to replace it; writes only to the folder, and new packs of `run`: null makes none.
+ */
+async function work(
+  { repo, request, emit, warn, signal }: Task,
+  folder: string,
+  run: string | null,
+): Promise<Findings> {
   emit({ event: 'stage', stage: 'check' });
   const inventory = await takeInventory(repo);
   for (const name of inventory.unreadable) warn(unreadableRecord(name));
@@ -142,11 +155,13 @@ async function work({ repo, request, emit, warn, signal }: Task, folder: string)
     emit({ event: 'stage', stage: 'verify' });
     const wrong = request.quick ? new Set<OwnMap>() : await readFrames(workshop, maps, emit);
     emit({ event: 'stage', stage: 'rebuild' });
+    const inDamagedPacks = await mapsInDamagedPacks(workshop, maps);
+    if (run !== null) await salvagePacks(repo, workshop, run, new Set([...inDamagedPacks.values()].flat()));
     for (const map of maps.values()) await replacePlaces(workshop, maps, map);
     for (const map of wrong) await mendDigests(workshop, maps, map, quickChecks(map.manifest.id));
     const losses = await lossesOf(workshop, inventory);
     const drop = request.drop ? losses.hopeless.filter((id) => !isProtected(inventory, id)) : [];
-    return { inventory, losses, marks: planMarks(inventory), bad: workshop.bad, drop };
+    return { inventory, losses, marks: planMarks(inventory), bad: workshop.bad, drop, inDamagedPacks };
   } finally {
     workshop.close();
   }

@@ -18,6 +18,11 @@ export function runOfPack(id: string): string {
   return id.slice(0, 24);
 }
 
+/** The n-th pack that a run writes. */
+export function packOfRun(run: string, n: number): string {
+  return `${run}${n.toString(16).padStart(8, '0')}`;
+}
+
 /** All packs, by id. */
 export async function listPacks(repo: Repository): Promise<Map<string, PackRef>> {
   const packs = new Map<string, PackRef>();

@@ -33,12 +33,11 @@ export async function readFrames(workshop: Workshop, maps: Maps, emit: Emit): Pr
 /** Gives blocks of a map in missing packs and damaged frames another place, where there is a whole copy. */
 export async function replacePlaces(workshop: Workshop, maps: Maps, map: OwnMap): Promise<void> {
   const { manifest, layer, wrong } = map;
-  if (wrong.loc !== null || wrong.dig !== null || (await lostIn(workshop, [map])).length === 0) return;
+  if (wrong.loc !== null || wrong.dig !== null) return;
+  if ((await lostIn(workshop, [map])).length === 0 && !(await workshop.isReplaced(layer.loc))) return;
   const outcome = await workshop.rebuild(map, 'loc');
   if (outcome.mended === 0) return;
-  const missing = await workshop.missingPacks(layer.loc);
-  const where = missing.length > 0 ? 'missing packs and damaged frames' : 'damaged frames';
-  replace(map, 'loc', outcome, `${outcome.mended} blocks lay in ${where} and were found elsewhere`);
+  replace(map, 'loc', outcome, `${outcome.mended} blocks lay in damaged or missing packs, and were found elsewhere`);
   if (outcome.wrongQuickCheck) await mendDigests(workshop, maps, map, quickChecks(manifest.id));
 }
 

@@ -23,6 +23,8 @@ export interface Findings {
   readonly marks: readonly MarkPlan[];
   /** Frames that are damaged, all that are known by now. */
   readonly bad: readonly BadPlace[];
+  /** Maps that named packs whose index cannot be read, with these. */
+  readonly inDamagedPacks: ReadonlyMap<OwnMap, readonly string[]>;
   /** Points to forget. */
   readonly drop: readonly string[];
 }

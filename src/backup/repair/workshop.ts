@@ -23,12 +23,14 @@ const indexMemory = 96 * 1024 * 1024;
 
 export class Workshop {
   readonly repo: Repository;
-  readonly packs: ReadonlyMap<string, PackRef>;
   readonly signal: AbortSignal;
+  readonly #packs: Map<string, PackRef>;
+  /** Packs that others were made for. */
+  readonly #replaced = new Set<string>();
   readonly #folder: string;
   readonly #emit: Emit;
   readonly #bad = new Map<string, BadPlace>();
-  readonly #missing = new Map<string, Promise<readonly string[]>>();
+  readonly #named = new Map<string, Promise<readonly string[]>>();
   #index: DedupIndex | null = null;
   #made = 0;
 
@@ -39,7 +41,7 @@ export class Workshop {
     { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal },
   ) {
     this.repo = repo;
-    this.packs = stock.packs;
+    this.#packs = new Map(stock.packs);
     this.signal = signal;
     this.#folder = folder;
     this.#emit = emit;
@@ -63,11 +65,41 @@ export class Workshop {
     return (await this.#openIndex()).skipped;
   }
 
-  /** The packs that a location column names and that are not there. */
-  missingPacks(loc: ColumnRef): Promise<readonly string[]> {
-    const missing = this.#missing.get(loc.path) ?? this.#findMissing(loc);
-    this.#missing.set(loc.path, missing);
-    return missing;
+  /** The packs that a location column names. */
+  packsOf(loc: ColumnRef): Promise<readonly string[]> {
+    const named = this.#named.get(loc.path) ?? this.#readNamed(loc);
+    this.#named.set(loc.path, named);
+    return named;
+  }
+
+  /** Those of them that are not there. */
+  async missingPacks(loc: ColumnRef): Promise<readonly string[]> {
+    return (await this.packsOf(loc)).filter((id) => !this.#packs.has(id));
+  }
+
+  /** Copies what is whole of a pack to a new one; null when nothing is. */
+  async salvage(pack: string, id: string): Promise<{ readonly path: string; readonly bytes: number } | null> {
+    const from = this.#packs.get(pack);
+    if (from === undefined) return null;
+    const path = this.#newFile(id);
+    try {
+      const { frames, bytes } = await native.salvagePack({ vault: this.repo.vault, pack: from, id, path });
+      return frames > 0 ? { path, bytes } : null;
+    } catch (error) {
+      throw fromNative(error, from.path);
+    }
+  }
+
+  /** From now on places in a pack are looked for anew: what was whole in it lies in `made`, too. */
+  replacePack(pack: string, made: PackRef): void {
+    this.#replaced.add(pack);
+    this.#packs.set(made.id, made);
+    this.#closeIndex();
+  }
+
+  /** Whether a pack was made for one that a location column names. */
+  async isReplaced(loc: ColumnRef): Promise<boolean> {
+    return (await this.packsOf(loc)).some((id) => this.#replaced.has(id));
   }
 
   /** Makes a column of a map from the other one; of a location column as often as what is found turns out to be damaged. */
@@ -86,7 +118,7 @@ export class Workshop {
   async #rebuildOnce({ manifest, layer, wrong }: OwnMap, column: Column): Promise<RebuildOutcome> {
     const { repo, signal } = this;
     const loc = wrong.loc === null ? layer.loc : null;
-    const missingPacks = loc === null ? [] : await this.missingPacks(loc);
+    const missingPacks = loc === null ? [] : [...(await this.missingPacks(loc)), ...this.#replaced];
     const dedup = column === 'loc' ? await this.#openIndex() : null;
     try {
       const run = native.startRebuild({
@@ -113,9 +145,9 @@ export class Workshop {
     }
   }
 
-  async #findMissing(loc: ColumnRef): Promise<readonly string[]> {
+  async #readNamed(loc: ColumnRef): Promise<readonly string[]> {
     try {
-      return (await native.packsOf(this.repo.vault, loc)).filter((id) => !this.packs.has(id));
+      return await native.packsOf(this.repo.vault, loc);
     } catch (error) {
       throw fromNative(error, loc.path);
     }
@@ -124,13 +156,14 @@ export class Workshop {
   /** An index of all frames that are not known to be damaged, those of packs without an index by their own headers. */
   async #openIndex(): Promise<DedupIndex> {
     if (this.#index !== null) return this.#index;
-    const { bad, packs, repo } = this;
-    const options = { vault: repo.vault, packs: [...packs.values()], memoryLimit: indexMemory, bad };
+    const { bad, repo } = this;
+    const packs = [...this.#packs.values()].filter(({ id }) => !this.#replaced.has(id));
+    const options = { vault: repo.vault, packs, memoryLimit: indexMemory, bad };
     try {
       // A file of its own: the cache of backups keeps only one place of each digest.
       const dedup = await native.openDedupIndex({ ...options, cacheFile: this.#newFile('index') });
       this.#index = dedup;
-      const without = dedup.skipped.flatMap((id) => packs.get(id) ?? []);
+      const without = dedup.skipped.flatMap((id) => this.#packs.get(id) ?? []);
       if (without.length > 0) await native.indexFrames({ dedup, packs: without, bad });
       return dedup;
     } catch (error) {

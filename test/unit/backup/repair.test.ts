@@ -250,13 +250,37 @@ describe('repair', () => {
     },
   );
 
-  it('finds frames by their headers where a pack has no index', async () => {
-    const { points, repair, unrestorable, path, packOf } = await bench('secret');
+  it.each([undefined, 'secret'])('stores anew what is whole of a pack without an index (%s)', async (passphrase) => {
+    const { repo, points, repair, unrestorable, damaged, path, packOf } = await bench(passphrase);
     const pack = path(await packOf(points[0]));
     await truncate(pack, head + 5 * frame + 10);
+    // Found by the headers of the frames.
     await rm(path(columnName(points[0], 'loc')));
-    expect(await repair()).toMatchObject({ lost: [], mended: [{ point: points[0], column: 'loc' }] });
+    const before = await treeDigest(repo.location);
+    const planned = await repair({ dryRun: true, quick: true });
+    expect(await treeDigest(repo.location)).toBe(before);
+    const result = await repair({ quick: true });
+    const names = ({ mended }: RepairResult) => mended.map(({ point }) => point).sort();
+    expect(names(result)).toEqual([points[0], points[3]].sort());
+    expect(names(planned)).toEqual(names(result));
+    expect(result.lost).toEqual([]);
+    expect(await damaged()).toBe(0);
     expect(await unrestorable()).toEqual([]);
+    expect(await repair()).toMatchObject(nothing);
+    // Nothing needs the damaged one any more.
+    const collection = { grace: 0, maxUnused: null, dryRun: false };
+    expect(await collect(repo, collection, () => undefined, quiet())).toMatchObject({ freed: { packs: 1 } });
+    expect(await unrestorable()).toEqual([]);
+  });
+
+  it('leaves a damaged frame where it was when its pack has no index', async () => {
+    const { points, repair, path, packOf } = await bench();
+    const pack = path(await packOf(points[2]));
+    await truncate(pack, head + frame);
+    await flipByte(pack, head + 100);
+    const result = await repair();
+    expect(losses(result)).toEqual([[points[2], 2 * block, block, 'FRAME_DAMAGED']]);
+    expect(result.mended).toEqual([]);
   });
 
   it('names points whose map is lost, with all that stand on it, and forgets them only when told', async () => {
