@@ -13,7 +13,13 @@ class RebuildOf : public testing::TestWithParam<bool> {
   void SetUp() override {
     disk_ = random_disk(dice_, 6'000'000);
     repo_.backup(disk_);
-    change(dice_, disk_);
+    // Two dozen new blocks, some of which stand twice, and one that became zero.
+    for (size_t i = 0; i < 24; i++) {
+      uint8_t* const block = disk_.data() + (40 * i + 1) * 4096;
+      for (size_t at = 0; at < 4096; at++) block[at] = static_cast<uint8_t>(dice_.next());
+      if (i % 5 == 0) std::copy_n(block, 4096, block + 9 * 4096);
+    }
+    std::fill_n(disk_.begin() + 3 * 4096, 4096, uint8_t{0});
     root_ = repo_.backup(disk_).root;
   }
 
