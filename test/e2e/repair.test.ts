@@ -87,7 +87,9 @@ test.for(losses)('%s is named, read again by the next backup, and mended with th
   await damaged(damage);
   const { code, stdout } = await bench.strata(['repair', '--repo', bad]);
   expect(code).toBe(13);
-  expect(stdout).toMatch(new RegExp(`^lost ${points.next} web1/disk.img \\S+ ${block} bytes at ${2 * block}: .*pack`, 'm'));
+  expect(stdout).toMatch(
+    new RegExp(`^lost ${points.next} web1/disk.img \\S+ ${block} bytes at ${2 * block}: .*pack`, 'm'),
+  );
   expect(stdout).toMatch(/^back up web1\/disk.img: the next backup reads 1 blocks again$/m);
   const found = (await repair(13, '--quick')).at(-1);
   expect(found.lost).toMatchObject([{ point: points.next, offset: 2 * block, length: block }]);

@@ -93,4 +93,3 @@ for (const fault of ['kill', 'eio'] as const) {
     await rm(at, { recursive: true, force: true });
   });
 }
-

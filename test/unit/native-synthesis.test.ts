@@ -86,7 +86,7 @@ describe('startSynthesis', () => {
     }
     expect(run.given).toEqual(mode === 'copy' ? outcome.packs : []);
     const chain = [{ loc: outcome.loc, dig: outcome.dig, size: manifest.size }];
-    const verify = native.startVerify({ ...options, chain, samplePercent: 100, seed: 0, threads: 0 });
+    const verify = native.startVerify({ ...options, chain, samplePercent: 100, seed: 0, threads: 0, suspects: [] });
     expect(await verify.finished).toMatchObject({ root: manifest.root, damage: [], blocksChecked: blocks });
   });
 
@@ -159,7 +159,14 @@ describe('startRelocation', () => {
     const moved = chain.map((layer, n) => ({ ...layer, loc: outcome.columns[n] ?? layer.loc }));
     const { packs } = await native.statistics({ vault: options.vault, chain: moved, blockSize: options.blockSize });
     expect(packs).not.toContain(sparse);
-    const verify = native.startVerify({ ...options, chain: moved, samplePercent: 100, seed: 0, threads: 0 });
+    const verify = native.startVerify({
+      ...options,
+      chain: moved,
+      samplePercent: 100,
+      seed: 0,
+      threads: 0,
+      suspects: [],
+    });
     expect(await verify.finished).toMatchObject({ root: manifest.root, damage: [], blocksChecked: blocks });
   });
 });
