@@ -1,5 +1,5 @@
 /** The steps of a run that can be broken: the failpoints that it passes, seen by running it once. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { Bench } from '../e2e/strata.ts';
 
 /** The name of a failpoint and which passage through it. */
@@ -15,6 +15,7 @@ export async function traceSteps(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Step[]> {
   const trace = bench.path('trace');
+  await rm(trace, { force: true });
   const { code, stderr } = await bench.strata(words, { env: { ...env, STRATA_FAILPOINT_TRACE: trace } });
   if (code !== 0) throw new Error(`strata ${words.join(' ')} ended with ${code}: ${stderr}`);
   const passages = new Map<string, number>();

@@ -96,7 +96,7 @@ async function prepareUpkeep(
     const again = await bench.strata(at(folder));
     expect(ends, again.stderr).toContain(again.code);
     await checkContents(folder, contents, needed);
-    await bench.document(['gc', '--grace', '0', '--repo', folder, '-q']);
+    await bench.events(['gc', '--grace', '0', '--repo', folder]);
     await checkContents(folder, contents, needed);
     await rm(folder, { recursive: true });
   };
