@@ -151,14 +151,14 @@ async function work(
   const workshop = new Workshop(repo, folder, inventory, { emit, signal });
   try {
     emit({ event: 'stage', stage: 'rebuild' });
-    for (const map of maps.values()) await mendColumns(workshop, maps, map);
+    for (const map of maps.values()) await mendColumns(workshop, inventory, map);
     emit({ event: 'stage', stage: 'verify' });
     const wrong = request.quick ? new Set<OwnMap>() : await readFrames(workshop, maps, emit);
     emit({ event: 'stage', stage: 'rebuild' });
     const inDamagedPacks = await mapsInDamagedPacks(workshop, maps);
     if (run !== null) await salvagePacks(repo, workshop, run, new Set([...inDamagedPacks.values()].flat()));
-    for (const map of maps.values()) await replacePlaces(workshop, maps, map);
-    for (const map of wrong) await mendDigests(workshop, maps, map, quickChecks(map.manifest.id));
+    for (const map of maps.values()) await replacePlaces(workshop, inventory, map);
+    for (const map of wrong) await mendDigests(workshop, inventory, map, quickChecks(map.manifest.id));
     const losses = await lossesOf(workshop, inventory);
     const drop = request.drop ? losses.hopeless.filter((id) => !isProtected(inventory, id)) : [];
     return { inventory, losses, marks: planMarks(inventory), bad: workshop.bad, drop, inDamagedPacks };

@@ -1,10 +1,10 @@
 /** Columns of maps that cannot be read, and new ones in their place: each column can be made from the other and the packs. */
 import { errorTable, fail, fromNative, type StrataError } from '../../errors.ts';
-import { native, type RebuildOutcome } from '../../native.ts';
+import { type Chain, native, type RebuildOutcome } from '../../native.ts';
 import { type Column, layerOf } from '../../repository/chain.ts';
-import type { MovedColumns } from '../../repository/manifest.ts';
+import type { Manifest, MovedColumns } from '../../repository/manifest.ts';
 import type { Repository } from '../../repository/repository.ts';
-import type { Maps, OwnMap } from './inventory.ts';
+import type { Inventory, OwnMap } from './inventory.ts';
 import type { Workshop } from './workshop.ts';
 
 /** Reads both columns of a map through and notes what is wrong with them. */
@@ -24,23 +24,28 @@ export async function examineColumns(repo: Repository, map: OwnMap, moved: Moved
 }
 
 /** Makes the columns of a map anew that are lost, as far as that can be done. */
-export async function mendColumns(workshop: Workshop, maps: Maps, map: OwnMap): Promise<void> {
+export async function mendColumns(workshop: Workshop, inventory: Inventory, map: OwnMap): Promise<void> {
   const { loc, dig } = map.wrong;
   if (loc !== null && dig === null) replace(map, 'loc', await workshop.rebuild(map, 'loc'), loc.message);
-  if (dig !== null && loc === null) await mendDigests(workshop, maps, map, dig.message);
+  if (dig !== null && loc === null) await mendDigests(workshop, inventory, map, dig.message);
 }
 
-/** Makes the digest column of a map anew; it is taken only when it gives the root that the manifest names. */
-export async function mendDigests(workshop: Workshop, maps: Maps, map: OwnMap, reason: string): Promise<void> {
-  const { manifest, layer } = map;
+/** Makes the digest column of a map anew; it is taken only when it gives the roots that manifests name. */
+export async function mendDigests(
+  workshop: Workshop,
+  inventory: Inventory,
+  map: OwnMap,
+  reason: string,
+): Promise<void> {
   const { column } = await workshop.rebuild(map, 'dig');
-  const chain = [{ ...layer, dig: column }, ...below(maps, map).map((other) => other.layer)];
-  const { size, blockSize, root } = manifest;
-  const found = await rootOf(workshop.repo, chain, size, blockSize);
-  if (found === root) replace(map, 'dig', { column }, reason);
-  else if (map.wrong.dig !== null && typeof found === 'string') {
-    map.wrong.dig = fail('ROOT_MISMATCH', { point: manifest.id });
+  for (const chain of provingChains(inventory, map)) {
+    const layers = chain.map((other) => (other === map ? { ...map.layer, dig: column } : other.layer));
+    const proof = await provesRoot(workshop.repo, layers, chain[0]?.manifest ?? map.manifest);
+    if (proof === 'yes') continue;
+    if (proof === 'no' && map.wrong.dig !== null) map.wrong.dig = fail('ROOT_MISMATCH', { point: map.manifest.id });
+    return;
   }
+  replace(map, 'dig', { column }, reason);
 }
 
 /** Has the map use a column that was made. */
@@ -55,26 +60,32 @@ export function replace(
   map.anew.set(column, { written, reason: map.anew.get(column)?.reason ?? reason });
 }
 
-/** The maps that a map stands on, newest first. */
-function below(maps: Maps, { manifest }: OwnMap): OwnMap[] {
-  const found: OwnMap[] = [];
-  for (let map = maps.get(manifest.parent ?? ''); map !== undefined; map = maps.get(map.manifest.parent ?? '')) {
-    found.push(map);
-  }
-  return found;
+/**
+ * The chains whose roots prove a map. Of a kept point its own; of a forgotten one those of the kept points next above it, for
+ * what these hide may have been collected.
+ */
+function provingChains({ kept }: Inventory, map: OwnMap): (readonly OwnMap[])[] {
+  const ids = new Set(kept.map(({ point }) => point.id));
+  return kept
+    .map(({ maps }) => maps)
+    .filter((maps) => {
+      const at = maps.indexOf(map);
+      return at === 0 || (at > 0 && !maps.slice(1, at + 1).some(({ manifest }) => ids.has(manifest.id)));
+    });
 }
 
-async function rootOf(
+/** Whether digest columns give the root of a manifest; `unknown` when one of them cannot be read. */
+async function provesRoot(
   { vault }: Repository,
-  chain: readonly OwnMap['layer'][],
-  size: number,
-  blockSize: number,
-): Promise<string | StrataError> {
-  let root = '';
+  chain: Chain,
+  { size, blockSize, root }: Manifest,
+): Promise<'yes' | 'no' | 'unknown'> {
+  let found = '';
   const damage = await damageIn('the digest columns', async () => {
-    root = await native.contentRoot({ vault, chain, size, blockSize });
+    found = await native.contentRoot({ vault, chain, size, blockSize });
   });
-  return damage ?? root;
+  if (damage !== null) return 'unknown';
+  return found === root ? 'yes' : 'no';
 }
 
 /** The damage that reading met; null when it met none. */

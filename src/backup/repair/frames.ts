@@ -6,7 +6,7 @@ import { concurrently } from '../../repository/concurrently.ts';
 import type { Emit } from '../../repository/events.ts';
 import { checkContent, type Inspection } from '../check.ts';
 import { mendDigests, replace } from './columns.ts';
-import type { Maps, OwnMap } from './inventory.ts';
+import type { Inventory, Maps, OwnMap } from './inventory.ts';
 import type { Workshop } from './workshop.ts';
 
 /**
@@ -31,14 +31,14 @@ export async function readFrames(workshop: Workshop, maps: Maps, emit: Emit): Pr
 }
 
 /** Gives blocks of a map in missing packs and damaged frames another place, where there is a whole copy. */
-export async function replacePlaces(workshop: Workshop, maps: Maps, map: OwnMap): Promise<void> {
+export async function replacePlaces(workshop: Workshop, inventory: Inventory, map: OwnMap): Promise<void> {
   const { manifest, layer, wrong } = map;
   if (wrong.loc !== null || wrong.dig !== null) return;
   if ((await lostIn(workshop, [map])).length === 0 && !(await workshop.isReplaced(layer.loc))) return;
   const outcome = await workshop.rebuild(map, 'loc');
   if (outcome.mended === 0) return;
   replace(map, 'loc', outcome, `${outcome.mended} blocks lay in damaged or missing packs, and were found elsewhere`);
-  if (outcome.wrongQuickCheck) await mendDigests(workshop, maps, map, quickChecks(manifest.id));
+  if (outcome.wrongQuickCheck) await mendDigests(workshop, inventory, map, quickChecks(manifest.id));
 }
 
 /** Why a digest column is made anew of which only the quick checks are wrong. */

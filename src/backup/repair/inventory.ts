@@ -6,7 +6,7 @@ import { type Column, chainOf, KnownLinks } from '../../repository/chain.ts';
 import type { Manifest, MovedColumns } from '../../repository/manifest.ts';
 import { type DamagedMark, type Marks, readMarks } from '../../repository/marks.ts';
 import { listPacks } from '../../repository/packs.ts';
-import { listPoints, type Point, readManifest } from '../../repository/points.ts';
+import { listPoints, type Point, pointIds, readManifest } from '../../repository/points.ts';
 import type { Repository } from '../../repository/repository.ts';
 
 /** A column made anew, which lies in the workshop until it is put in its place. */
@@ -41,6 +41,8 @@ export interface LostManifest {
 }
 
 export interface Inventory {
+  /** The ids of all points, forgotten ones too. */
+  readonly pointIds: ReadonlySet<string>;
   /** Newest first. */
   readonly kept: readonly KeptPoint[];
   readonly lostManifests: readonly LostManifest[];
@@ -73,6 +75,7 @@ export async function takeInventory(repo: Repository): Promise<Inventory> {
   const packs = await listPacks(repo);
   const { places: bad, unreadable } = await readBadFrames(repo);
   return {
+    pointIds: new Set(await pointIds(repo)),
     kept,
     lostManifests,
     maps: new Map([...maps].sort(([, a], [, b]) => a.manifest.chainLength - b.manifest.chainLength)),

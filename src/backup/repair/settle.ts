@@ -30,14 +30,13 @@ export interface Findings {
 }
 
 /** What becomes of marks that cannot be read: each says what it counts for already. */
-export function planMarks({ damagedMarks, kept, maps, lostManifests }: Inventory): MarkPlan[] {
-  const known = new Set([...kept.map(({ point }) => point.id), ...maps.keys(), ...lostManifests.map(({ id }) => id)]);
+export function planMarks({ damagedMarks, pointIds, maps }: Inventory): MarkPlan[] {
   return damagedMarks.flatMap(({ name }) => {
     const [, point = '', kind] = /^marks\/([0-9a-f]{24})\.([a-z]+)\./.exec(name) ?? [];
-    const map = maps.get(point);
+    const wrong = maps.get(point)?.wrong;
     // Where the columns lay is lost with the mark. As long as they are not found, or made anew, it is left as it is.
-    if (kind === 'moved' && (map === undefined || map.wrong.loc !== null || map.wrong.dig !== null)) return [];
-    const value = known.has(point) ? kind === 'protected' : null;
+    if (kind === 'moved' && wrong !== undefined && (wrong.loc !== null || wrong.dig !== null)) return [];
+    const value = pointIds.has(point) ? kind === 'protected' : null;
     return [{ name, point, kind: kind as MarkKind, value }];
   });
 }
@@ -56,7 +55,7 @@ export async function settle(repo: Repository, lease: Lease, findings: Findings)
   for (const [point, map] of inventory.maps) await place(repo, lease, map, inventory.moved.get(point));
   for (const { name, point, kind, value } of marks) {
     if (value === null) await repo.store.remove(name);
-    else if (kind !== 'moved' || inventory.maps.get(point)?.anew.size === 0) {
+    else if (kind !== 'moved' || (inventory.maps.get(point)?.anew.size ?? 0) === 0) {
       await writeMark(repo, point, kind, value);
     }
   }

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BackupResult, backup } from '../../../src/backup/backup.ts';
@@ -6,6 +6,7 @@ import { type RepairRequest, type RepairResult, repair } from '../../../src/back
 import { verify } from '../../../src/backup/verify.ts';
 import { readBadFrames } from '../../../src/repository/bad-frames.ts';
 import { collect } from '../../../src/repository/collection/collect.ts';
+import { forgetPoints } from '../../../src/repository/forget.ts';
 import { Lease } from '../../../src/repository/lease.ts';
 import { columnName, manifestName } from '../../../src/repository/manifest.ts';
 import { readMarks, writeMark } from '../../../src/repository/marks.ts';
@@ -331,6 +332,27 @@ describe('repair', () => {
     expect(losses(result)).toEqual([[points[2], null, null, 'ROOT_MISMATCH']]);
     expect(result).toMatchObject({ mended: [], dropped: [] });
     expect(await unrestorable()).toEqual([]);
+  });
+
+  it('mends the map of a forgotten point of which a part was collected', async () => {
+    const { repo, points, repair, path, damaged, unrestorable, packOf } = await bench();
+    // What the kept point hides of the full goes, and the rest of its pack is moved; the maps of both stay.
+    const pack = path(await packOf(points[0]));
+    await forgetPoints(repo, [points[0], points[1], points[3]]);
+    const collection = { grace: 0, maxUnused: 0, dryRun: false };
+    await collect(repo, collection, () => undefined, quiet());
+    await collect(repo, collection, () => undefined, quiet());
+    await expect(access(pack)).rejects.toThrow();
+    for (const point of [points[0], points[1]]) {
+      const moved = (await readMarks(repo, { point })).marks.get(point)?.moved?.columns;
+      for (const column of ['dig', 'loc'] as const) {
+        const name = moved?.[column]?.name ?? columnName(point, column);
+        await rm(path(name));
+        const result = await repair();
+        expect([result.mended.map((one) => [one.point, one.column]), result.lost]).toEqual([[[point, column]], []]);
+        expect([await damaged(), await unrestorable()]).toEqual([0, []]);
+      }
+    }
   });
 
   it('has marks that cannot be read say what they count for', async () => {
