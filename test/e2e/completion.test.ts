@@ -32,7 +32,7 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 }
 
 test('bash completes commands, options and choices', async () => {
-  expect(await bashOffers('re')).toEqual(['restore']);
+  expect(await bashOffers('res')).toEqual(['restore']);
   expect(await bashOffers('key', 'pass')).toEqual(['passwd']);
   expect(await bashOffers('verify', '--sa')).toEqual(['--sample']);
   expect(await bashOffers('backup', '--type', '=', 'sch')).toEqual(['scheduled']);

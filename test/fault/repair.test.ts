@@ -35,7 +35,7 @@ const packOf = (point: string) => `${repo}/packs/00/${point}00000000`;
 // A frame of the second point that a backup stores anew; a pack without an end; columns of two maps; a mark.
 await flipByte(packOf(second), 16 + 200);
 await bench.events(['verify', '--all', '--repo', repo], { code: 13 });
-const healed = await backUp(3);
+await backUp(3);
 await truncate(packOf(third), (await stat(packOf(third))).size - 5);
 await rm(`${repo}/maps/${full}.dig`);
 await rm(`${repo}/maps/${third}.loc`);
