@@ -12,7 +12,7 @@ async function answer(...words: string[]): Promise<string[]> {
 }
 
 test.each<[string[], string[]]>([
-  [['re'], ['restore']],
+  [['res'], ['restore']],
   [['--repo', '/backup', 'res'], ['restore']],
   [
     ['key', ''],
