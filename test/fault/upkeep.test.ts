@@ -45,7 +45,7 @@ const upkeeps: Readonly<Record<string, Upkeep>> = {
 const isLong = process.env.STRATA_LONG === '1';
 const chosen = isLong
   ? Object.keys(upkeeps)
-  : ['gc that frees', 'gc that rewrites', 'undelete', 'synthesis by copying'];
+  : ['gc that frees', 'undelete', 'synthesis by copying'];
 
 for (const name of chosen) {
   const { steps, breakAt } = await prepare(name.replaceAll(' ', '-'), upkeeps[name] as Upkeep);
