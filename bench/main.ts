@@ -7,11 +7,13 @@ import { measureMounts } from './mount.ts';
 import { circumstances, describe, markdownTable, median, saveResults } from './report.ts';
 import { measureSparseDisk } from './sparse-disk.ts';
 import { judge, ratio } from './targets.ts';
+import { measureUpkeep } from './upkeep.ts';
 
 const usage = `usage: ./run bench [--size 4G] [--rounds 3]   beside dd, zstd, qemu-img, cp, restic and borg
        ./run bench blocksize [--size 4G]        every block size; writes docs/block-size.md
        ./run bench sparse16t                    a sparse disk of 16 TiB
        ./run bench mount [--size 4G] [--rounds 3]   reading a point by mount and NBD, beside zstd, restic, borg and qemu-nbd
+       ./run bench upkeep [--size 1G]           merging, copying and collecting, beside cp and qemu-img
 Works in TMPDIR (/tmp), which needs three times the size; keeps the figures in bench/results/.`;
 
 function refuse(reason: string): never {
@@ -91,6 +93,9 @@ switch (positionals[0]) {
     break;
   case 'mount':
     await measureMounts(size, rounds);
+    break;
+  case 'upkeep':
+    measureUpkeep(size);
     break;
   default:
     refuse(`unknown measurement: ${positionals[0]}`);
