@@ -69,8 +69,9 @@ async function noteOfPack(
   const known = await newestOffsets(repo, pack, []);
   const offsets = [...new Set([...known, ...found])].filter((offset) => !good.has(offset)).sort((a, b) => a - b);
   if (offsets.length === known.length && offsets.every((offset) => known.includes(offset))) return;
+  const next = 1 + Math.max(0, ...before.map(({ n }) => n));
   if (offsets.length > 0) {
-    const name = `bad/${pack}.${1 + Math.max(0, ...before.map(({ n }) => n))}`;
+    const name = `bad/${pack}.${next}`;
     try {
       await repo.store.put(name, sealRecord(repo.vault, name, { offsets, time: new Date().toISOString() }));
     } catch (error) {
@@ -81,6 +82,9 @@ async function noteOfPack(
   }
   // Lowest first: cut short, the one that held holds still.
   for (const { name } of before.toSorted((a, b) => a.n - b.n)) await repo.store.remove(name);
+  // Of several at once one may have got a number that was free again: what holds must know of this one's frames, too.
+  const after = await records(repo, `bad/${pack}.`);
+  if (after.some(({ n }) => n > next)) await noteOfPack(repo, pack, found, good);
 }
 
 async function newestOffsets(repo: Repository, pack: string, unreadable: string[]): Promise<readonly number[]> {
