@@ -43,9 +43,7 @@ const upkeeps: Readonly<Record<string, Upkeep>> = {
 
 // In the long run everything; else what differs most, dying at every write, and the first of each kind of error.
 const isLong = process.env.STRATA_LONG === '1';
-const chosen = isLong
-  ? Object.keys(upkeeps)
-  : ['gc that frees', 'undelete', 'synthesis by copying'];
+const chosen = isLong ? Object.keys(upkeeps) : ['gc that frees', 'undelete', 'synthesis by copying'];
 
 for (const name of chosen) {
   const { steps, breakAt } = await prepare(name.replaceAll(' ', '-'), upkeeps[name] as Upkeep);
