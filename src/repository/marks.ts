@@ -58,10 +58,9 @@ export async function writeMark(
   value: boolean,
   columns?: MovedColumns,
 ): Promise<void> {
-  const prefix = `marks/${point}.${kind}.`;
-  const before = await places(repo, prefix);
+  const before = await places(repo, `marks/${point}.${kind}.`);
   const n = 1 + Math.max(0, ...before.map((place) => place.n));
-  const name = `${prefix}${n}`;
+  const name = `marks/${point}.${kind}.${n}`;
   const mark: Mark = { value, time: new Date().toISOString(), columns };
   try {
     await repo.store.put(name, sealRecord(repo.vault, name, mark));
@@ -70,13 +69,7 @@ export async function writeMark(
     if (isStrataError(error, 'OBJECT_EXISTS')) return writeMark(repo, point, kind, value, columns);
     throw error;
   }
-  const after = await places(repo, prefix);
-  if (after.some((place) => place.n > n)) {
-    // The number was free only because a still faster one had removed what held before: this mark would not count.
-    await repo.store.remove(name);
-    return writeMark(repo, point, kind, value, columns);
-  }
-  for (const place of after.filter((other) => other.n < n)) await repo.store.remove(place.name);
+  for (const place of before) await repo.store.remove(place.name);
 }
 
 /** Of each kind of mark of each point the one that holds. */
