@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Files named *.long.test.ts run only when asked for: ./run test --long.
@@ -10,5 +11,7 @@ export default defineConfig({
     testTimeout: long ? 600_000 : 60_000,
     hookTimeout: 60_000,
     allowOnly: false,
+    // Most tests wait for the disk half of their time.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
   },
 });

@@ -5,7 +5,7 @@ import { flipByte } from '../e2e/images.ts';
 import { openBench } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { openEngine } from '../model/engine.ts';
-import { traceSteps } from './steps.ts';
+import { someOf, traceSteps } from './steps.ts';
 
 const block = 65536;
 const bench = await openBench();
@@ -73,7 +73,7 @@ test('unbroken, it mends all of it', async () => {
 });
 
 for (const fault of ['kill', 'eio'] as const) {
-  test.for(steps)(`${fault} at $name, passage $passage`, { concurrent: true }, async ({ name, passage }) => {
+  test.for(someOf(steps))(`${fault} at $name, passage $passage`, { concurrent: true }, async ({ name, passage }) => {
     const at = bench.path(`${name}-${passage}-${fault}`);
     await cp(repo, at, { recursive: true });
     const env = { STRATA_FAILPOINT: `${name}:${passage}:${fault}` };

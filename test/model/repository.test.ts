@@ -107,7 +107,7 @@ async function named(name: string, work: Promise<unknown>): Promise<string> {
 
 it('keeps every point through any life', { timeout: 1_200_000 }, async () => {
   const seed = Number(process.env.STRATA_SEED ?? randomInt(2 ** 31));
-  const steps = Number(process.env.STRATA_STEPS ?? (process.env.STRATA_LONG === '1' ? 10_000 : 250));
+  const steps = Number(process.env.STRATA_STEPS ?? (process.env.STRATA_LONG === '1' ? 10_000 : 120));
   const random = randomFrom(seed);
   const world = await newWorld(random);
   const done: string[] = [];
