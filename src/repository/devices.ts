@@ -119,12 +119,19 @@ async function backingFile(folder: string): Promise<BigIntStats | null> {
   return path === null ? null : statOf(path);
 }
 
-/** Devices come and go while they are looked at: what is not there any more is not there. */
+/**
+ * Devices come and go while they are looked at: what is not there any more is not there. So is what lies on a mount whose
+ * server died, such as the file of a loop device that a killed drive left.
+ */
 async function unlessGone<Result>(found: Promise<Result>, otherwise: Result): Promise<Result> {
   try {
     return await found;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? ''))
+    if (
+      ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'ESTALE'].includes(
+        (error as NodeJS.ErrnoException).code ?? '',
+      )
+    )
       return otherwise;
     throw error;
   }

@@ -22,7 +22,9 @@ const never = new AbortController().signal;
 const strides = process.env.STRATA_LONG === '1' ? { plain: 1, sealed: 1 } : { plain: 3, sealed: 13 };
 const manyBytes = 4096;
 
-test.for(['plain', 'sealed'] as const)('no byte of the %s repository goes unchecked', async (name) => {
+const patience = { timeout: 600_000 };
+
+test.for(['plain', 'sealed'] as const)('no byte of the %s repository goes unchecked', patience, async (name) => {
   const at = join(folder, name);
   await cp(join(import.meta.dirname, '../golden/format-1', name), at, { recursive: true });
   const repo = await Repository.open(at, async () => goldenPassphrase);

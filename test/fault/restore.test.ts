@@ -19,7 +19,10 @@ const { point } = (await bench.events(['backup', bench.path('source.img'), '--re
 const words = ['restore', point, '--to', target, '--force', '--repo', repo, '--json'];
 await mkdir(folder);
 await writeFile(target, old);
-const steps = await traceSteps(bench, words);
+const all = await traceSteps(bench, words);
+/** What tells others that somebody reads; the rest is the restore itself. */
+const announcing = all.filter(({ name }) => name.startsWith('store.') && name !== 'store.read');
+const steps = all.filter((step) => !announcing.includes(step));
 
 test('a restore takes the steps that are to be broken', () => {
   const names = new Set(steps.map(({ name }) => name));
@@ -46,3 +49,18 @@ describe.for(['kill', 'eio'] as const)('%s', (fault) => {
     expect(await readdir(folder)).toEqual(['disk.img']);
   });
 });
+
+test.for(announcing)(
+  'a reading that cannot be told of is a warning, and restores: $name, passage $passage',
+  async (step) => {
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+    await writeFile(target, old);
+    const { code, stdout } = await bench.strata(words, {
+      env: { STRATA_FAILPOINT: `${step.name}:${step.passage}:eio` },
+    });
+    expect(code).toBe(3);
+    expect(stdout).toContain('READING_UNPROTECTED');
+    expect((await readFile(target)).equals(content)).toBe(true);
+  },
+);
