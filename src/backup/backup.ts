@@ -7,7 +7,7 @@ import { fail, isStrataError, reasonOf } from '../errors.ts';
 import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import type { Emit, Warning } from '../repository/events.ts';
-import { Lease } from '../repository/lease.ts';
+import { Lease, renewalWarning } from '../repository/lease.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
@@ -121,7 +121,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
   const runId = randomBytes(12).toString('hex');
   const { machine, disk } = order;
   const lease = await Lease.take(repo, runId, { purpose: 'backup', machine, disk }, (error) =>
-    warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` }),
+    warn(renewalWarning(error)),
   );
   let parent = noParent;
   try {

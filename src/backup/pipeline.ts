@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fail, fromNative, reasonOf } from '../errors.ts';
 import { type BackupOutcome, type BadPlace, type DedupIndex, native, type PackRef } from '../native.ts';
 import type { Emit, Warning } from '../repository/events.ts';
+import { PackStoring } from '../repository/pack-storing.ts';
 import { packName } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 import { watch } from '../repository/watch.ts';
@@ -71,8 +72,7 @@ async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Prom
 
 async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promise<BackupOutcome> {
   const { repo, order, source, parent, bad, runId, emit, signal } = pipeline;
-  let storeFailure: unknown;
-  const storing = new Set<Promise<void>>();
+  const storing = new PackStoring((id, path) => repo.store.adopt(packName(id), path));
   try {
     const run = native.startBackup({
       vault: repo.vault,
@@ -90,16 +90,7 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
       level: order.level,
       threads: 0,
       rateLimit: order.rateLimit,
-      onPack: ({ seq, id, path }) => {
-        const stored = repo.store.adopt(packName(id), path).then(
-          () => run.packStored(seq),
-          (error: unknown) => {
-            storeFailure ??= error;
-            run.packFailed(seq);
-          },
-        );
-        storing.add(stored);
-      },
+      onPack: (pack) => storing.take(run, pack),
     });
     const outcome = await watch(run, signal, (at) => {
       // The last block is read as if it were whole.
@@ -109,8 +100,8 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
     return outcome;
   } catch (error) {
-    throw storeFailure ?? fromNative(error, source.path);
+    throw storing.failure ?? fromNative(error, source.path);
   } finally {
-    await Promise.all(storing);
+    await storing.ended();
   }
 }

@@ -10,10 +10,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail, reasonOf } from '../errors.ts';
+import { fail } from '../errors.ts';
 import { unreadableRecord } from '../repository/bad-frames.ts';
 import type { Emit, Warning } from '../repository/events.ts';
-import { Lease } from '../repository/lease.ts';
+import { Lease, renewalWarning } from '../repository/lease.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -116,8 +116,7 @@ async function plan(task: Task): Promise<Findings> {
 async function execute(task: Task): Promise<Findings> {
   const { repo, emit, warn } = task;
   const run = randomBytes(12).toString('hex');
-  const trouble = (error: unknown) =>
-    warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` });
+  const trouble = (error: unknown) => warn(renewalWarning(error));
   const lease = await Lease.take(repo, run, { purpose: 'collection' }, trouble);
   try {
     await clearLeftovers(repo, await listPacks(repo), emit);

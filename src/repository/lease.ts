@@ -7,7 +7,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fail, fromSystem, type StrataError } from '../errors.ts';
+import { fail, fromSystem, reasonOf, type StrataError } from '../errors.ts';
+import type { Warning } from './events.ts';
 import { type Here, thisProcess } from './here.ts';
 import { type Claim, findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
 import { sealRecord } from './record.ts';
@@ -15,6 +16,11 @@ import type { Repository } from './repository.ts';
 
 const renewalPeriod = 60_000;
 const attempts = 4;
+
+/** What is told of a renewal that failed. */
+export function renewalWarning(error: unknown): Warning {
+  return { code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` };
+}
 
 export class Lease {
   readonly id: string;

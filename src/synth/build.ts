@@ -7,6 +7,7 @@ import { commitManifest } from '../repository/commit.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import type { Lease } from '../repository/lease.ts';
 import { columnName, type Manifest, type MapColumn } from '../repository/manifest.ts';
+import { PackStoring } from '../repository/pack-storing.ts';
 import { packName } from '../repository/packs.ts';
 import { readManifest } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -72,14 +73,12 @@ async function merge(
 ): Promise<SynthesisOutcome> {
   const { point, mode, layers } = plan;
   const spool = await repo.store.spool(lease.id);
-  let storeFailure: unknown;
-  const storing = new Set<Promise<void>>();
   let noted: Promise<void> | undefined;
-  const store = async (id: string, path: string) => {
+  const storing = new PackStoring(async (id, path) => {
     noted ??= noteProgress(repo, point.id, lease.id);
     await noted;
     await repo.store.adopt(packName(id), path);
-  };
+  });
   try {
     const run = native.startSynthesis({
       vault: repo.vault,
@@ -93,16 +92,7 @@ async function merge(
       packSize: repo.config.packSize,
       resume,
       clone,
-      onPack: ({ seq, id, path }) => {
-        const stored = store(id, path).then(
-          () => run.packStored(seq),
-          (error: unknown) => {
-            storeFailure ??= error;
-            run.packFailed(seq);
-          },
-        );
-        storing.add(stored);
-      },
+      onPack: (pack) => storing.take(run, pack),
     });
     const outcome = await watch(run, signal, ({ position }) =>
       emit({ event: 'progress', position: Math.min(position, point.size), total: point.size }),
@@ -110,9 +100,9 @@ async function merge(
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the synthesis of point ${point.id}` });
     return outcome;
   } catch (error) {
-    throw storeFailure ?? fromNative(error, `point ${point.id}`);
+    throw storing.failure ?? fromNative(error, `point ${point.id}`);
   } finally {
-    await Promise.all(storing);
+    await storing.ended();
   }
 }
 

@@ -5,9 +5,8 @@
  * before that, packs that were stored are found by the next synthesis of the same point, and it goes on after them.
  */
 import { randomBytes } from 'node:crypto';
-import { reasonOf } from '../errors.ts';
 import type { Emit, Warning } from '../repository/events.ts';
-import { Lease } from '../repository/lease.ts';
+import { Lease, renewalWarning } from '../repository/lease.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -73,8 +72,7 @@ export async function synthesize(
   if (request.dryRun) return finish(await dryRun(repo, request, emit));
 
   const { machine, disk } = request;
-  const trouble = (error: unknown) =>
-    warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` });
+  const trouble = (error: unknown) => warn(renewalWarning(error));
   const claim = { purpose: 'synthesis', machine, disk } as const;
   // The lease before anything is read: what is read from then on is not freed.
   const lease = await Lease.take(repo, randomBytes(12).toString('hex'), claim, trouble);

@@ -6,10 +6,9 @@
  * mounts, restores and syntheses: docs/design.md, Collection.
  */
 import { randomBytes } from 'node:crypto';
-import { reasonOf } from '../../errors.ts';
 import type { Emit, Warning } from '../events.ts';
 import { type Here, thisProcess } from '../here.ts';
-import { Lease } from '../lease.ts';
+import { Lease, renewalWarning } from '../lease.ts';
 import { clearLeftovers } from '../leftovers.ts';
 import { pointIds } from '../points.ts';
 import type { Repository } from '../repository.ts';
@@ -68,8 +67,7 @@ export async function collect(
     emit({ event: 'warning', ...warning });
   };
   const run = randomBytes(12).toString('hex');
-  const trouble = (error: unknown) =>
-    warn({ code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` });
+  const trouble = (error: unknown) => warn(renewalWarning(error));
   const lease = await Lease.take(repo, run, { purpose: 'collection' }, trouble, here);
   try {
     await clearLeftovers(repo, new Map(), emit, here);

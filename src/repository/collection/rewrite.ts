@@ -10,6 +10,7 @@ import type { Emit } from '../events.ts';
 import type { Lease } from '../lease.ts';
 import type { MovedColumns } from '../manifest.ts';
 import { writeMark } from '../marks.ts';
+import { PackStoring } from '../pack-storing.ts';
 import { packName, runOfPack } from '../packs.ts';
 import type { Repository } from '../repository.ts';
 import { watch } from '../watch.ts';
@@ -104,8 +105,7 @@ async function relocate(
   signal: AbortSignal,
 ) {
   const spool = await repo.store.spool(lease.id);
-  let storeFailure: unknown;
-  const storing = new Set<Promise<void>>();
+  const storing = new PackStoring((id, path) => repo.store.adopt(packName(id), path));
   try {
     const run = native.startRelocation({
       vault: repo.vault,
@@ -118,24 +118,15 @@ async function relocate(
       live: chains,
       columns: concerned.map(({ layer }) => layer.loc),
       sparse,
-      onPack: ({ seq, id, path }) => {
-        const stored = repo.store.adopt(packName(id), path).then(
-          () => run.packStored(seq),
-          (error: unknown) => {
-            storeFailure ??= error;
-            run.packFailed(seq);
-          },
-        );
-        storing.add(stored);
-      },
+      onPack: (pack) => storing.take(run, pack),
     });
     const outcome = await watch(run, signal, () => undefined);
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: 'the collection' });
     return outcome;
   } catch (error) {
-    throw storeFailure ?? fromNative(error, repo.location);
+    throw storing.failure ?? fromNative(error, repo.location);
   } finally {
-    await Promise.all(storing);
+    await storing.ended();
   }
 }
 
