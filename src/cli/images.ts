@@ -25,11 +25,12 @@ export const imageNotes = `Formats:
   vmdk        two files, x.vmdk and x-flat.vmdk, which belong together
   qcow2       for qemu`;
 
-export function describeRestored(result: RestoreResult): string[] {
+/** The lines about a point that was written out; `done` is what the command calls that. */
+export function describeRestored(result: RestoreResult, done: 'restored' | 'exported'): string[] {
   const { point, to, dryRun, size, bytesWritten, bytesSkipped, seconds } = result;
   if (dryRun) return fields([['would write', `${point} of ${formatSize(size)} to ${to}`]]);
   return fields([
-    ['restored', `${point} to ${to}`],
+    [done, `${point} to ${to}`],
     ['written', `${formatSize(bytesWritten)} of ${formatSize(size)}`],
     ['skipped', formatSize(bytesSkipped)],
     ['took', formatDuration(seconds)],

@@ -121,14 +121,14 @@ async function backingFile(folder: string): Promise<BigIntStats | null> {
 
 /**
  * Devices come and go while they are looked at: what is not there any more is not there. So is what lies on a mount whose
- * server died, such as the file of a loop device that a killed drive left.
+ * server died, such as the file of a loop device that a killed drive left (ENOTCONN; ECONNABORTED at the moment of its end).
  */
 async function unlessGone<Result>(found: Promise<Result>, otherwise: Result): Promise<Result> {
   try {
     return await found;
   } catch (error) {
     if (
-      ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'ESTALE'].includes(
+      ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'ECONNABORTED', 'ESTALE'].includes(
         (error as NodeJS.ErrnoException).code ?? '',
       )
     )

@@ -1,12 +1,13 @@
 /**
- * Forgetting by rules: what a policy keeps stays, everything else goes. Before anything goes, the chains of all that stays are
- * known to be whole, and what each point that goes would free is counted.
+ * Forgetting by rules: what a policy keeps stays, everything else goes. Before anything goes, the chains of all points of
+ * the disks concerned are known to be whole, and what each point that goes would free is counted. A broken point of another
+ * disk keeps nobody from forgetting: it is collection that frees, and no collection does while a kept point is broken.
  */
-import { fail, fromNative, isStrataError } from '../errors.ts';
+import { fail, fromNative } from '../errors.ts';
 import { type Chain, native } from '../native.ts';
 import type { Emit } from './events.ts';
 import { ancestorsOf, type ForgetResult, markForgotten } from './forget.ts';
-import { liveChains } from './live-chains.ts';
+import { findLiveChains } from './live-chains.ts';
 import { openZone } from './periods.ts';
 import { listPoints, type Point } from './points.ts';
 import type { Repository } from './repository.ts';
@@ -44,8 +45,8 @@ export interface ForgetByRulesResult extends ForgetResult {
 
 /**
  * Drops what the rules do not keep, or says what would go. USAGE for rules that cannot be used, POINT_NOT_FOUND when the
- * machine or the disk has no points, RETENTION_UNSAFE when a chain is broken: then none is dropped. `emit` hears of
- * manifests that cannot be read.
+ * machine or the disk has no points, RETENTION_UNSAFE when a chain of theirs is broken: then none is dropped. `emit` hears of
+ * manifests that cannot be read, and of broken chains of others.
  */
 export async function forgetByRules(
   repo: Repository,
@@ -64,7 +65,8 @@ export async function forgetByRules(
   }
   const dropped = new Set(plan.filter(({ keep }) => !keep).map(({ point }) => point.id));
   const kept = points.filter(({ id, forgotten }) => !forgotten && !dropped.has(id));
-  const bytes = await freeableBytes(repo, { dropped: points.filter(({ id }) => dropped.has(id)), kept, points });
+  const parting = { dropped: points.filter(({ id }) => dropped.has(id)), kept, concerned, points };
+  const bytes = await freeableBytes(repo, parting, emit);
   if (!dryRun) await markForgotten(repo, [...dropped]);
   const needed = ancestorsOf(kept, points);
   return {
@@ -89,6 +91,8 @@ export async function forgetByRules(
 interface Parting {
   readonly dropped: readonly Point[];
   readonly kept: readonly Point[];
+  /** Those of the machines and disks that the rules are for. */
+  readonly concerned: readonly Point[];
   /** All, forgotten ones too. */
   readonly points: readonly Point[];
 }
@@ -96,20 +100,36 @@ interface Parting {
 /** What only dropped points show, in bytes, each frame with the oldest of them. */
 async function freeableBytes(
   repo: Repository,
-  { dropped, kept, points }: Parting,
+  { dropped, kept, concerned, points: all }: Parting,
+  emit: Emit,
 ): Promise<ReadonlyMap<string, number>> {
   if (dropped.length === 0) return new Map();
   const oldestFirst = dropped.toReversed();
-  try {
-    const keptChains = await liveChains(repo, kept, points, ['loc']);
-    // Of what goes only its own part: what shows through it from others is counted with those.
-    const parts = await liveChains(repo, [...oldestFirst, ...kept], points, ['loc']);
-    const bytes = await freedBytes(repo, parts.slice(0, oldestFirst.length), keptChains);
-    return new Map(oldestFirst.map(({ id }, index) => [id, bytes[index] ?? 0]));
-  } catch (error) {
-    if (!isStrataError(error, 'CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED')) throw error;
-    throw fail('RETENTION_UNSAFE', { reason: error.message }, { cause: error });
+  // Of what goes only its own part: what shows through it from others is counted with those.
+  const partOf = (points: readonly Point[], besides: readonly Point[] = []) =>
+    findLiveChains(repo, { points, besides, all, columns: ['loc'] });
+  const isConcerned = new Set(concerned);
+  const others = kept.filter((point) => !isConcerned.has(point));
+  const ours = kept.filter((point) => isConcerned.has(point));
+  const keptOnes = await partOf(ours, others);
+  const parts = await partOf(oldestFirst, kept);
+  const [broken] = [...keptOnes.broken, ...parts.broken];
+  if (broken !== undefined) throw fail('RETENTION_UNSAFE', { reason: broken.message }, { cause: broken });
+  const elsewhere = await partOf(others, ours);
+  for (const { message } of elsewhere.broken) {
+    emit({
+      event: 'warning',
+      code: 'POINT_BROKEN',
+      message: `${message}; what it needs is not counted, and nothing is freed yet`,
+    });
   }
+  const whole = [...keptOnes.chains, ...elsewhere.chains].filter((chain) => chain !== null);
+  const bytes = await freedBytes(
+    repo,
+    parts.chains.filter((chain) => chain !== null),
+    whole,
+  );
+  return new Map(oldestFirst.map(({ id }, index) => [id, bytes[index] ?? 0]));
 }
 
 async function freedBytes(

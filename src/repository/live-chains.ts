@@ -3,7 +3,7 @@
  * that is asked for itself: what shows through from there on is in that one's part. So the parts together hold all that
  * the points show, and a chain of a thousand kept points is a thousand maps, not half a million.
  */
-import { fail } from '../errors.ts';
+import { fail, isStrataError, type StrataError } from '../errors.ts';
 import type { Chain, Layer } from '../native.ts';
 import { type Column, KnownLinks, layerOf, readParent, whyNotBelow } from './chain.ts';
 import { concurrently } from './concurrently.ts';
@@ -11,19 +11,37 @@ import type { Manifest } from './manifest.ts';
 import type { Point } from './points.ts';
 import type { Repository } from './repository.ts';
 
-/**
- * A chain for each of `points`, in their order; `all` are the points of the repository, forgotten ones too. Throws
- * CHAIN_BROKEN, which names the point, when a manifest below one is lost, and MAP_MISSING or MAP_DAMAGED when a column
- * that is asked for is not there in its length: who frees space must stop then.
- */
-export async function liveChains(
+export interface LiveChains {
+  /** Of each point that was asked for its part, in their order; null where it cannot be had whole. */
+  readonly chains: readonly (Chain | null)[];
+  /** Why not, of each of those: CHAIN_BROKEN (a manifest below it is lost), MAP_MISSING or MAP_DAMAGED. */
+  readonly broken: readonly StrataError[];
+}
+
+export interface LiveChainsRequest {
+  /** Whose parts are wanted. */
+  readonly points: readonly Point[];
+  /** Who is asked for besides, so that no part reaches below them. */
+  readonly besides?: readonly Point[];
+  /** The points of the repository, forgotten ones too. */
+  readonly all: readonly Point[];
+  readonly columns?: readonly Column[];
+}
+
+/** A chain for each of `points`, in their order. Throws when one is not whole: who frees space must stop then. */
+export async function liveChains(repo: Repository, request: LiveChainsRequest): Promise<Chain[]> {
+  const { chains, broken } = await findLiveChains(repo, request);
+  if (broken[0] !== undefined) throw broken[0];
+  return chains.filter((chain) => chain !== null);
+}
+
+/** The same for who goes on with those that are whole. */
+export async function findLiveChains(
   repo: Repository,
-  points: readonly Point[],
-  all: readonly Point[],
-  columns: readonly Column[] = ['loc', 'dig'],
-): Promise<Chain[]> {
+  { points, besides = [], all, columns = ['loc', 'dig'] }: LiveChainsRequest,
+): Promise<LiveChains> {
   const known = new Map(all.map(({ id, manifest }) => [id, manifest]));
-  const covered = new Set(points.map(({ id }) => id));
+  const covered = new Set([...points, ...besides].map(({ id }) => id));
   const moved = await new KnownLinks().moved(repo);
   const layers = new Map<string, Promise<Layer>>();
   const layer = (manifest: Manifest): Promise<Layer> => {
@@ -31,11 +49,19 @@ export async function liveChains(
     layers.set(manifest.id, found);
     return found;
   };
-  return concurrently(points, 16, async ({ manifest }) => {
-    const part: Layer[] = [];
-    for (const link of await partOf(repo, manifest, known, covered)) part.push(await layer(link));
-    return part;
+  const broken: StrataError[] = [];
+  const chains = await concurrently(points, 16, async ({ manifest }) => {
+    try {
+      const part: Layer[] = [];
+      for (const link of await partOf(repo, manifest, known, covered)) part.push(await layer(link));
+      return part;
+    } catch (error) {
+      if (!isStrataError(error, 'CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED')) throw error;
+      broken.push(error);
+      return null;
+    }
   });
+  return { chains, broken };
 }
 
 /** The manifests of a point's part, newest first. */

@@ -39,13 +39,22 @@ export interface ConsolidatedDisk {
   readonly synthesis: SynthesisResult | null;
   readonly forgetting: ForgetByRulesResult | null;
   /** What kept the disk from being consolidated; its points all stayed. */
-  readonly failure: { readonly code: ErrorCode; readonly message: string; readonly exitCode: number } | null;
+  readonly failure: Failure | null;
+}
+
+interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly exitCode: number;
 }
 
 export interface ConsolidationResult {
   readonly dryRun: boolean;
   readonly disks: readonly ConsolidatedDisk[];
+  /** Null when nothing was to be forgotten, and when it failed. */
   readonly collection: CollectionResult | null;
+  /** What kept garbage from being collected. */
+  readonly collectionFailure: Failure | null;
   /** Disks that failed. */
   readonly failed: number;
   readonly bytesFreed: number;
@@ -71,12 +80,12 @@ export async function consolidate(
   const task: Task = { repo, request, emit, signal };
   const disks: ConsolidatedDisk[] = [];
   for (const points of await disksOf(task)) disks.push(await consolidateDisk(task, points));
-  const { rules, grace, maxUnused, dryRun } = request;
-  const collection = rules === null ? null : await collect(repo, { grace, maxUnused, dryRun }, emit, signal);
+  const { collection, collectionFailure } = await collectAfter(task);
   return {
-    dryRun,
+    dryRun: request.dryRun,
     disks,
     collection,
+    collectionFailure,
     failed: disks.filter(({ failure }) => failure !== null).length,
     bytesFreed: collection?.freed.bytes ?? 0,
     seconds: (Date.now() - started) / 1000,
@@ -122,11 +131,34 @@ async function consolidateDisk(task: Task, points: readonly Point[]): Promise<Co
     const forgetting = await forget(task, newest);
     return { ...done, synthesis, forgetting };
   } catch (error) {
-    if (!isStrataError(error) || signal.aborted) throw error;
-    const { code, message, exitCode } = error;
-    task.emit({ event: 'warning', code: 'NOT_CONSOLIDATED', message: `${machine}/${disk}: ${message}` });
-    return { ...done, failure: { code, message, exitCode } };
+    const failure = failureOf(error, signal);
+    task.emit({ event: 'warning', code: 'NOT_CONSOLIDATED', message: `${machine}/${disk}: ${failure.message}` });
+    return { ...done, failure };
   }
+}
+
+/** Collects what was forgotten. What keeps it from that is no reason to hide what was done for the disks. */
+async function collectAfter({
+  repo,
+  request: { rules, grace, maxUnused, dryRun },
+  emit,
+  signal,
+}: Task): Promise<Pick<ConsolidationResult, 'collection' | 'collectionFailure'>> {
+  if (rules === null) return { collection: null, collectionFailure: null };
+  try {
+    return { collection: await collect(repo, { grace, maxUnused, dryRun }, emit, signal), collectionFailure: null };
+  } catch (error) {
+    const collectionFailure = failureOf(error, signal);
+    emit({ event: 'warning', code: 'NOT_COLLECTED', message: collectionFailure.message });
+    return { collection: null, collectionFailure };
+  }
+}
+
+/** What a result says of an error; throws those that are no failure of the task. */
+function failureOf(error: unknown, signal: AbortSignal): Failure {
+  if (!isStrataError(error) || signal.aborted) throw error;
+  const { code, message, exitCode } = error;
+  return { code, message, exitCode };
 }
 
 async function mergeChain({ repo, request, emit, signal }: Task, point: Point): Promise<SynthesisResult> {

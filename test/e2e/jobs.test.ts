@@ -138,10 +138,18 @@ describe('the other kinds', () => {
   });
 
   test('consolidate keeps what its rules keep', async () => {
-    for (let n = 0; n < 3; n++) await bench.events(['backup', disk, '--machine', 'm', '--disk', 'tidy'], { env });
-    await add('tidy', 'consolidate', '--only', 'm/tidy', '--keep-last', '1', '--grace', '0', '--calendar', '0 5 * * 0');
+    const source = bench.path('tidy.img');
+    for (let n = 0; n < 3; n++) {
+      await writeFile(source, randomBytes(mib));
+      await bench.events(['backup', source, '--machine', 'm', '--disk', 'tidy'], { env });
+    }
+    const policy = ['--max-chain', '2', '--keep-last', '1', '--grace', '0'];
+    await add('tidy', 'consolidate', '--only', 'm/tidy', ...policy, '--calendar', '0 5 * * 0');
     expect((await run('tidy')).at(-1)).toMatchObject({ kind: 'consolidate', outcome: 'done' });
-    expect(await bench.document(['points', '--disk', 'tidy'], { env })).toHaveLength(1);
+    const left = await bench.document(['points', '--disk', 'tidy'], { env });
+    expect(left).toMatchObject([{ kind: 'synthetic', chainLength: 1 }]);
+    await bench.events(['restore', left[0].id, '--to', bench.path('tidy.out')], { env });
+    expect(await readFile(bench.path('tidy.out'))).toEqual(await readFile(source));
   });
 });
 

@@ -1,5 +1,6 @@
 /** What keeps a repository in order, from the command line: merge, forget, collect, bring back, consolidate. */
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeBytes } from '../model/bytes.ts';
 import { type Json, openBench, passphrase, sha256, treeDigest } from './strata.ts';
@@ -94,6 +95,28 @@ describe('upkeep', { timeout: 120_000 }, () => {
     await bench.events(at('verify', '--all'));
     const again = await bench.strata(words);
     expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/0 points forgotten, 1 kept/) });
+  });
+
+  test('a broken disk keeps others from being freed, not from being consolidated', async () => {
+    await bench.events(at('backup', disk, '--machine', 'm', '--disk', 'broken'));
+    const [broken] = await points('--disk', 'broken');
+    const map = join(repo, 'maps', `${broken.id}.loc`);
+    const whole = await readFile(map);
+    await writeFile(map, whole.subarray(1));
+    await backup(6);
+    const words = at('consolidate', '--all', '--max-chain', '1', '--keep-last', '1', '--grace', '0');
+    const result = (await bench.events(words, { code: 13 })).at(-1);
+    expect(result).toMatchObject({ collection: null, collectionFailure: { code: 'MAP_DAMAGED' }, bytesFreed: 0 });
+    expect(result.disks.find((found: Json) => found.disk === 'd')).toMatchObject({
+      failure: null,
+      synthesis: { point: expect.stringMatching(/^[0-9a-f]{24}$/) },
+      forgetting: { forgotten: [expect.any(String), expect.any(String)] },
+    });
+    const { code, stdout } = await bench.strata(words);
+    expect({ code, stdout }).toMatchObject({ code: 13, stdout: expect.stringMatching(/^nothing was collected: /m) });
+    await writeFile(map, whole);
+    expect((await bench.events(words)).at(-1)).toMatchObject({ collectionFailure: null, failed: 0 });
+    expect(await points('--disk', 'd')).toHaveLength(1);
   });
 
   test('what cannot be done is refused in one line', async () => {

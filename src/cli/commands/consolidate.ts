@@ -72,12 +72,13 @@ Examples:
       session.job(),
     );
     session.conclude(describe(result));
-    return result.disks.find(({ failure }) => failure !== null)?.failure?.exitCode ?? exitCodes.done;
+    const failures = [...result.disks.map(({ failure }) => failure), result.collectionFailure];
+    return failures.find((failure) => failure !== null)?.exitCode ?? exitCodes.done;
   });
 }
 
 /** The lines about a consolidation. */
-export function describe({ dryRun, disks, collection, seconds }: ConsolidationResult): string[] {
+export function describe({ dryRun, disks, collection, collectionFailure, seconds }: ConsolidationResult): string[] {
   const lines = disks.flatMap((disk) => describeDisk(disk, dryRun));
   if (collection !== null) {
     const { freed, waiting } = collection;
@@ -85,6 +86,7 @@ export function describe({ dryRun, disks, collection, seconds }: ConsolidationRe
       `${dryRun ? 'would free' : 'freed'} ${formatSize(freed.bytes)} now; ${formatSize(waiting.bytes)} in the trash`,
     );
   }
+  if (collectionFailure !== null) lines.push(`nothing was collected: ${collectionFailure.message}`);
   return [...lines, `took ${formatDuration(seconds)}`];
 }
 

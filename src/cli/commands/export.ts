@@ -30,7 +30,7 @@ Examples:
   perform<ImageOptions, [string]>(command, async (session, options, point) => {
     const { restoreJob } = await import('../../jobs/restore.ts');
     const result = await restoreJob(session.access(), { ...options, point }, session.job());
-    session.conclude(describeRestored(result));
+    session.conclude(describeRestored(result, 'exported'));
     return exitCodes.done;
   });
 }

@@ -38,7 +38,7 @@ Examples:
   perform<RestoreOptions, [string]>(command, async (session, options, point) => {
     const { restoreJob } = await import('../../jobs/restore.ts');
     const result = await restoreJob(session.access(), { ...options, point }, session.job());
-    session.conclude(describeRestored(result));
+    session.conclude(describeRestored(result, 'restored'));
     return exitCodes.done;
   });
 }

@@ -73,11 +73,12 @@ async function forgetAfter(
   }
 }
 
-function firstFailure({ disks }: ConsolidationResult): Failure | null {
+function firstFailure({ disks, collectionFailure }: ConsolidationResult): Failure | null {
   for (const { machine, disk, failure } of disks) {
     if (failure === null) continue;
     const message = `${machine}/${disk} was not consolidated: ${failure.message}`;
     return { ...failure, message, hint: 'its points all stayed; run the job again when that is mended' };
   }
-  return null;
+  if (collectionFailure === null) return null;
+  return { ...collectionFailure, hint: 'no space was freed; run the job again when that is mended' };
 }

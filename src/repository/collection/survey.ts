@@ -6,13 +6,13 @@
  * point's time, even if it lies in the trash already for an older reason. So nothing is swept of a point that could be
  * read, and forgotten, since then.
  */
-import { fail, fromNative, isStrataError } from '../../errors.ts';
+import { fail, fromNative } from '../../errors.ts';
 import { type Chain, type Layer, type Liveness, native, type PackRef } from '../../native.ts';
 import { KnownLinks } from '../chain.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Here } from '../here.ts';
 import { findLeases } from '../leases.ts';
-import { liveChains } from '../live-chains.ts';
+import { findLiveChains, liveChains } from '../live-chains.ts';
 import { type MovedColumns, manifestName } from '../manifest.ts';
 import { listPacks, packName, runOfPack } from '../packs.ts';
 import { listPoints, type Point, pointIds } from '../points.ts';
@@ -55,7 +55,7 @@ export async function survey(repo: Repository, self: string, here: Here, signal:
   if (damaged[0] !== undefined) throw fail('COLLECTION_UNSAFE', { reason: damaged[0].message });
 
   const kept = points.filter(({ forgotten }) => !forgotten);
-  const chains = await liveChains(repo, kept, points);
+  const chains = await liveChains(repo, { points: kept, all: points });
   const liveBytes = bytesOf(await mark(repo, chains, signal), packs);
   const layers = new Map(chains.flat().map((layer) => [pointOfMap(layer.loc.path), layer]));
   const isLive = liveness(repo, layers, atWork);
@@ -153,8 +153,9 @@ async function recentOf(
     dead.has(manifestName(point.id)) &&
     !trash.some(({ names }) => names.has(manifestName(point.id)));
   const fresh = points.filter(isNew);
-  const chains: Chain[] = [];
-  for (const point of fresh) chains.push(...(await readableChain(repo, point, kept, points)));
+  // What cannot be read cannot be brought back either.
+  const { chains: parts } = await findLiveChains(repo, { points: fresh, besides: kept, all: points });
+  const chains = parts.filter((part) => part !== null);
   const shown = bytesOf(await mark(repo, chains, signal), packs);
   const paths = new Set(chains.flat().flatMap(({ loc, dig }) => [loc.path, dig.path]));
   const isRecent = (name: string) =>
@@ -162,19 +163,4 @@ async function recentOf(
     paths.has(repo.store.localPath(name)) ||
     fresh.some(({ id }) => name === manifestName(id) || name.startsWith(`marks/${id}.`));
   return new Set([...dead.keys()].filter(isRecent));
-}
-
-/** What a forgotten point shows that kept ones do not; nothing when it cannot be read, and so cannot be brought back. */
-async function readableChain(
-  repo: Repository,
-  point: Point,
-  kept: readonly Point[],
-  points: readonly Point[],
-): Promise<Chain[]> {
-  try {
-    return (await liveChains(repo, [point, ...kept], points)).slice(0, 1);
-  } catch (error) {
-    if (isStrataError(error, 'CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED')) return [];
-    throw error;
-  }
 }

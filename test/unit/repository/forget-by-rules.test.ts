@@ -133,6 +133,26 @@ describe('forgetByRules', () => {
     expect(await keptIds(repo)).toHaveLength(5);
   });
 
+  it('goes on when only other disks are broken, and says that their needs are not counted', async () => {
+    const { repo, ids } = await bench();
+    const manifest = await readManifest(repo, ids[0] ?? '');
+    // Another disk, whose one point has no map.
+    await putManifests(repo, { ...manifest, id: idFrom('dd'), disk: 'sdb' });
+    const events: StrataEvent[] = [];
+    const request = { rules: { keepLast: 1 }, machine: 'web1', disk: 'sda' };
+    expect((await run(repo, request, events)).forgotten).toEqual(ids.slice(0, 4).toReversed());
+    expect(events).toEqual([
+      {
+        event: 'warning',
+        code: 'POINT_BROKEN',
+        message: expect.stringContaining('is not counted, and nothing is freed'),
+      },
+    ]);
+    await expect(run(repo, { rules: { keepLast: 1 } })).resolves.toMatchObject({ forgotten: [] });
+    await putManifests(repo, { ...manifest, id: idFrom('de'), disk: 'sdb', time: '2026-11-09T22:00:00.000Z' });
+    await expect(run(repo, { rules: { keepLast: 1 } })).rejects.toMatchObject({ code: 'RETENTION_UNSAFE' });
+  });
+
   it('warns of manifests that cannot be read', async () => {
     const { repo } = await bench();
     await repo.store.put(manifestName(idFrom('ff')), Buffer.from('garbage'));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { liveChains } from '../../../src/repository/live-chains.ts';
+import { findLiveChains, liveChains } from '../../../src/repository/live-chains.ts';
 import { columnName, type Manifest, manifestName } from '../../../src/repository/manifest.ts';
 import { writeMark } from '../../../src/repository/marks.ts';
-import { listPoints } from '../../../src/repository/points.ts';
+import { listPoints, type Point } from '../../../src/repository/points.ts';
 import type { Repository } from '../../../src/repository/repository.ts';
 import type { ObjectStore } from '../../../src/repository/stores/store.ts';
 import { scratchRepository } from '../scratch.ts';
@@ -33,7 +33,7 @@ async function withPoints(...manifests: Manifest[]): Promise<Repository> {
 async function live(repo: Repository, forgotten: readonly string[] = []): Promise<string[]> {
   const { points } = await listPoints(repo, { includeForgotten: true });
   const kept = points.filter(({ id }) => !forgotten.some((name) => id === idFrom(name)));
-  const chains = await liveChains(repo, kept, points);
+  const chains = await liveChains(repo, { points: kept, all: points });
   expect(chains).toHaveLength(kept.length);
   return chains.map((layers) => layers.map(({ loc }) => /maps\/(.*?)0*\.loc$/.exec(loc.path)?.[1]).join(' '));
 }
@@ -63,7 +63,7 @@ describe('liveChains', () => {
   it('gives the chains in the order of the points that are asked for', async () => {
     const repo = await withPoints(...chain('a1', 'a2', 'a3'));
     const { points } = await listPoints(repo);
-    const chains = await liveChains(repo, points.toReversed(), points);
+    const chains = await liveChains(repo, { points: points.toReversed(), all: points });
     expect(chains.map(([layer]) => layer?.loc.path)).toEqual(
       ['a1', 'a2', 'a3'].map((name) => repo.store.localPath(columnName(idFrom(name), 'loc'))),
     );
@@ -114,7 +114,7 @@ describe('liveChains', () => {
       expect(await live(repo, ['a2', 'a3'])).toEqual(['a1']);
       const { points } = await listPoints(repo);
       const other = column === 'loc' ? 'dig' : 'loc';
-      expect(await liveChains(repo, points, points, [other])).toHaveLength(3);
+      expect(await liveChains(repo, { points, all: points, columns: [other] })).toHaveLength(3);
     }
   });
 
@@ -126,8 +126,24 @@ describe('liveChains', () => {
     const loc = { name, bytes: 700, indexOffset: 300, indexLength: 400, indexDigest: 'ef'.repeat(32) };
     await writeMark(repo, idFrom('a1'), 'moved', true, { loc });
     await repo.store.remove(columnName(idFrom('a1'), 'loc'));
-    const [, [layer] = []] = await liveChains(repo, points, points);
+    const [, [layer] = []] = await liveChains(repo, { points, all: points });
     expect(layer?.loc).toMatchObject({ path: repo.store.localPath(name), indexOffset: 300 });
+  });
+
+  it('reaches down to the points that are asked for besides, and can go on with those that are whole', async () => {
+    const repo = await withPoints(...chain('a1', 'a2', 'a3', 'a4'), ...chain('b1'), ...chain('c1', 'c2'));
+    const all = (await listPoints(repo)).points;
+    const named = (...names: string[]) => names.map((name) => all.find(({ id }) => id === idFrom(name)) as Point);
+    await repo.store.remove(columnName(idFrom('b1'), 'dig'));
+    await repo.store.remove(manifestName(idFrom('c1')));
+    const points = named('c2', 'a4', 'b1');
+    const { chains, broken } = await findLiveChains(repo, {
+      points,
+      besides: named('a2'),
+      all: all.filter(({ id }) => id !== idFrom('c1')),
+    });
+    expect(chains.map((part) => part?.length ?? null)).toEqual([null, 2, null]);
+    expect(broken.map(({ code }) => code).sort()).toEqual(['CHAIN_BROKEN', 'MAP_MISSING']);
   });
 
   it('looks at each map of a long chain once', async () => {
@@ -142,7 +158,7 @@ describe('liveChains', () => {
     };
     const counted = { ...repo, store } as unknown as Repository;
     const kept = points.filter((_, n) => n % 3 === 0);
-    const chains = await liveChains(counted, kept, points);
+    const chains = await liveChains(counted, { points: kept, all: points });
     expect(chains.flat()).toHaveLength(2998);
     expect(stats).toBe(2 * 2998);
   });
