@@ -36,7 +36,7 @@ function readArguments() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { size: { type: 'string', default: '4G' }, rounds: { type: 'string', default: '3' } },
+      options: { size: { type: 'string' }, rounds: { type: 'string', default: '3' } },
     });
   } catch (error) {
     return refuse((error as Error).message);
@@ -66,7 +66,8 @@ function comparisonTable(comparison: Comparison): string {
 }
 
 const { positionals, values } = readArguments();
-const size = parseSize(values.size);
+const sizeText = values.size ?? (positionals[0] === 'upkeep' ? '1G' : '4G');
+const size = parseSize(sizeText);
 const rounds = parseRounds(values.rounds);
 if (positionals.length > 1) refuse('one measurement at a time');
 switch (positionals[0]) {
@@ -77,7 +78,7 @@ switch (positionals[0]) {
     saveResults('compare', context, { ...comparison, verdicts });
     const mebibytes = (comparison.usedBytes / 2 ** 20).toFixed(0);
     console.log(
-      `${describe(context)} Image of ${values.size} with ${mebibytes} MiB in use; medians of ${rounds} rounds.\n`,
+      `${describe(context)} Image of ${sizeText} with ${mebibytes} MiB in use; medians of ${rounds} rounds.\n`,
     );
     console.log(`${comparisonTable(comparison)}\n`);
     for (const { target, limit, value, reached } of verdicts) {

@@ -22,10 +22,10 @@ export function usedBytes(work: string): number {
   return dataRanges(work).reduce((sum, range) => sum + range.length, 0);
 }
 
-/** Overwrites `share` of the used bytes with random pages at random places; returns the places. */
-export function writeRandomPages(work: string, share: number, seed: number): readonly number[] {
+/** Overwrites `share` of the used bytes with random content, in runs of `bytes` at random places; returns the places. */
+export function writeRandomPages(work: string, share: number, seed: number, bytes: number = page): readonly number[] {
   const pages = dataRanges(work).flatMap(({ start, length }) =>
-    Array.from({ length: Math.floor(length / page) }, (_, index) => start + index * page),
+    Array.from({ length: Math.floor(length / bytes) }, (_, index) => start + index * bytes),
   );
   const random = randomBytesFrom(seed);
   const chosen = new Set<number>();
@@ -34,7 +34,7 @@ export function writeRandomPages(work: string, share: number, seed: number): rea
   }
   const fd = openSync(diskImage(work), 'r+');
   try {
-    for (const offset of chosen) writeSync(fd, random(page), 0, page, offset);
+    for (const offset of chosen) writeSync(fd, random(bytes), 0, bytes, offset);
   } finally {
     closeSync(fd);
   }

@@ -1,6 +1,6 @@
 /**
  * `./run bench upkeep`: merging chains and collecting garbage, beside cp, and beside qemu-img over a chain of the same
- * contents. Chains are made with random writes of 4 KiB to 1 % of the disk between two points.
+ * sizes. Between two points 64 KiB here and there are written anew, 1 % of what is in use.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { circumstances, describe, markdownTable, saveResults } from './report.ts
 const links = 30;
 const longChain = 300;
 const manyPacks = 1_000_000;
+/** A cluster of qcow2, so that its links hold no more than was written. */
+const clusterBytes = 65536;
 
 interface Row {
   readonly what: string;
@@ -57,14 +59,20 @@ function mergeTebibyte(work: string): Row {
   return { what: `1 TiB, ${links} links, by reference`, wall: found.seconds, peak: found.peakMiB, beside: '' };
 }
 
-/** Makes a repository with a chain of `count` incrementals in `folder`; calls `each` with every state of the disk. */
-function makeChain(work: string, folder: string, count: number, fraction: number, each?: (n: number) => void): void {
+/** Makes a repository with a chain of `count` incrementals in `folder`; calls `each` with the places that were written. */
+function makeChain(
+  work: string,
+  folder: string,
+  count: number,
+  fraction: number,
+  each?: (n: number, places: readonly number[]) => unknown,
+): void {
   run(work, `strata -q --repo '${folder}' init >/dev/null`);
   copyFileSync(join(work, 'original.img'), join(work, 'disk.img'));
   for (let n = 0; n <= count; n++) {
-    if (n > 0) writeRandomPages(work, fraction, n);
+    const places = n > 0 ? writeRandomPages(work, fraction, n, clusterBytes) : [];
     run(work, `strata -q --repo '${folder}' backup disk.img --machine bench >/dev/null`);
-    each?.(n);
+    each?.(n, places);
   }
 }
 
@@ -72,9 +80,12 @@ function mergeBesideQemu(work: string, size: number): Row[] {
   console.error(`bench: making a chain of ${links} links`);
   makeDiskImage(work, size);
   run(work, 'mv disk.img original.img');
-  makeChain(work, 'chain', links, 0.01, (n) => {
-    run(work, `qemu-img convert -f raw -O qcow2 disk.img link${n}.qcow2`);
-    if (n > 0) run(work, `qemu-img rebase -f qcow2 -F qcow2 -b link${n - 1}.qcow2 link${n}.qcow2`);
+  makeChain(work, 'chain', links, 0.01, (n, places) => {
+    if (n === 0) return run(work, 'qemu-img convert -f raw -O qcow2 disk.img link0.qcow2');
+    run(work, `qemu-img create -q -f qcow2 -F qcow2 -b link${n - 1}.qcow2 link${n}.qcow2`);
+    const writes = places.map((place) => `write -q -P ${n} ${place} ${clusterBytes}`).join('\n');
+    writeFileSync(join(work, 'writes'), `${writes}\n`);
+    return run(work, `qemu-io -f qcow2 link${n}.qcow2 <writes >/dev/null`);
   });
   const rows = [
     row(`${links} links by reference`, work, 'strata -q --repo chain synthesize bench/disk.img >/dev/null'),
