@@ -2,7 +2,7 @@
  * `./run demo`: what a new user would do, on a real disk image: back it up, change files in it, back it up again,
  * verify, restore both points and compare bit for bit; look at the points without restoring them, as images of every
  * format and as a drive; then merge the chain, drop the old points and free what only they needed. Prints every command
- * before it runs it.
+ * before it runs it. With STRATA_REPO=s3://BUCKET/PREFIX all of that happens in a bucket of a Ceph that it starts.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { type Ceph, environmentFor, startCeph, stopCeph, whyNoCeph } from '../test/lab/ceph.ts';
+import { clientOf } from '../test/lab/shared-ceph.ts';
 
 interface Point {
   readonly id: string;
@@ -19,9 +22,10 @@ interface Point {
 
 const work = mkdtempSync(join(tmpdir(), 'strata-demo-'));
 const checkout = fileURLToPath(new URL('..', import.meta.url));
-const env = {
+const bucket = /^s3:\/\/([^/]+)/.exec(process.env.STRATA_REPO ?? '')?.[1];
+const env: NodeJS.ProcessEnv = {
   ...process.env,
-  STRATA_REPO: 'repository',
+  STRATA_REPO: bucket === undefined ? 'repository' : process.env.STRATA_REPO,
   STRATA_PASSWORD: 'correct horse battery staple',
   STRATA_RUNTIME_DIR: join(work, 'runtime'),
   // mkfs and debugfs lie in sbin, which is not on everybody's PATH.
@@ -109,6 +113,24 @@ function shortenChain(): void {
   run('cmp third.img disk.img');
 }
 
+/** A server of object storage, with the bucket that STRATA_REPO names. */
+async function startStorage(name: string): Promise<Ceph> {
+  const why = whyNoCeph();
+  if (why !== '') throw new Error(why);
+  tell('A Ceph of our own, with a bucket in it, is started.');
+  const ceph = await startCeph(join(work, 'ceph'));
+  Object.assign(env, environmentFor(ceph));
+  console.log(
+    Object.entries(environmentFor(ceph))
+      .map(([key, value]) => `$ export ${key}=${value}`)
+      .join('\n'),
+  );
+  const client = clientOf(ceph);
+  await client.send(new CreateBucketCommand({ Bucket: name }));
+  client.destroy();
+  return ceph;
+}
+
 /** Why nothing can be mounted here; empty when it can. */
 function whyNoMounts(): string {
   if (process.getuid?.() !== 0) return 'attaching needs root';
@@ -153,11 +175,14 @@ function demonstrate(): void {
   );
 }
 
+let ceph: Ceph | undefined;
 try {
+  if (bucket !== undefined) ceph = await startStorage(bucket);
   demonstrate();
 } catch (error) {
   console.error(`\ndemo: failed: ${(error as Error).message}`);
   process.exitCode = 1;
 } finally {
+  if (ceph !== undefined) await stopCeph(join(work, 'ceph'), ceph);
   rmSync(work, { recursive: true, force: true });
 }

@@ -56,8 +56,27 @@ export interface WrittenColumn {
 export interface PackRef {
   /** 32 hex digits. */
   readonly id: string;
+  /** Of a file; for messages when it lies elsewhere. */
   readonly path: string;
   readonly bytes: number;
+  /** Where it lies, when that is no file. */
+  readonly remote?: Remote;
+}
+
+/** Objects that JavaScript fetches for the addon; opaque. */
+export interface Remote {
+  readonly __remote: never;
+}
+
+/** What the addon needs of an object `packs/xx/<id>`: answer with `remoteDeliver`, or `remoteTellSize` when `length` is 0, or `remoteFail`. */
+export interface FetchRequest {
+  readonly number: number;
+  readonly name: string;
+  /** Ranges begin and end at multiples of 128 KiB, and may reach over the end of the object. */
+  readonly offset: number;
+  readonly length: number;
+  /** Nobody waits for it yet. */
+  readonly ahead: boolean;
 }
 
 /** Where a frame begins that is known to be damaged. */
@@ -157,8 +176,9 @@ export interface BackupOutcome {
 export type BackupRun = PackingRun<BackupOutcome, BackupProgress>;
 
 export interface PackPlace {
-  /** The repository's `packs` folder; a pack is at `<folder>/<last two digits>/<id>`. */
+  /** The repository's `packs` folder; a pack is at `<folder>/<last two digits>/<id>`. For messages when they lie elsewhere. */
   readonly folder: string;
+  readonly remote?: Remote;
 }
 
 /** Whether copies share blocks with what they are copied from (reflink): where the file system can, always, or not at all. */
@@ -500,6 +520,15 @@ export interface ExportProgress {
 }
 
 export interface Native {
+  /** `memory`: bytes of what was delivered that are kept. */
+  openRemote(options: { memory: number; onRequest: (request: FetchRequest) => void }): Remote;
+  /** The bytes of a request, fewer when the object ends before. */
+  remoteDeliver(remote: Remote, number: number, bytes: Uint8Array): void;
+  remoteTellSize(remote: Remote, number: number, bytes: number): void;
+  remoteFail(remote: Remote, number: number, error: { code: string; message: string; path: string }): void;
+  /** Whoever reads, or will, gets CANCELLED. */
+  closeRemote(remote: Remote): void;
+  remoteCounters(remote: Remote): { readonly requests: number; readonly kept: number; readonly onTheirWay: number };
   createVault(master: Uint8Array, sealed: boolean): Vault;
   /** Compresses and seals a small object; `type` from `frameType`. */
   sealFrame(vault: Vault, type: number, context: string, raw: Uint8Array): Buffer;

@@ -2,6 +2,15 @@
 
 namespace strata {
 
+void announce(PackFolder& packs, std::span<const BlockPlace> places) noexcept {
+  for (size_t i = 0; i < places.size();) {
+    const BlockPlace& first = places[i];
+    uint64_t end = first.offset;
+    for (; i < places.size() && places[i].pack == first.pack && places[i].offset == end; i++) end += places[i].length;
+    packs.will_need(first.pack, first.offset, end - first.offset);
+  }
+}
+
 void BlockReader::fetch(std::span<const BlockPlace> places) {
   frames_.clear();
   fetched_.clear();

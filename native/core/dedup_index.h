@@ -22,12 +22,6 @@ struct FramePlace {
   uint32_t offset, length;
 };
 
-struct PackFile {
-  PackId id;
-  std::string path;
-  uint64_t bytes;
-};
-
 class DedupIndex {
  public:
   // `memory` in bytes bounds the filter, which is made for `expected` frames beside those of the packs; the table of new frames and its files

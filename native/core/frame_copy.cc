@@ -8,8 +8,8 @@ namespace {
 constexpr uint64_t kLongest = 32 << 20;
 }  // namespace
 
-FrameCopy::FrameCopy(std::shared_ptr<const Vault> vault, std::string folder, PackStream& packs, Clone clone, const Control& control)
-    : codec_(vault), sealed_(vault->sealed), folder_(std::move(folder)), packs_(packs), bytes_(clone), control_(control) {}
+FrameCopy::FrameCopy(std::shared_ptr<const Vault> vault, PackPlace place, PackStream& packs, Clone clone, const Control& control)
+    : codec_(vault), sealed_(vault->sealed), folder_(std::move(place)), packs_(packs), bytes_(clone), control_(control) {}
 
 bool FrameCopy::copy(std::span<const FrameRef> frames, std::vector<FramePlace>& places) {
   places.clear();
@@ -23,14 +23,17 @@ bool FrameCopy::copy(std::span<const FrameRef> frames, std::vector<FramePlace>& 
     const auto count = range_of(frames, room);
     const uint64_t length = uint64_t{frames[count - 1].offset} + frames[count - 1].length - first.offset;
     // Of what is shared only the headers are read: reading ahead would be for nothing.
-    posix_fadvise(source->fd.get(), first.offset, static_cast<off_t>(length), bytes_.shares() ? POSIX_FADV_RANDOM : POSIX_FADV_WILLNEED);
+    if (source->file() < 0)
+      source->will_need(first.offset, length);
+    else
+      posix_fadvise(source->file(), first.offset, static_cast<off_t>(length), bytes_.shares() ? POSIX_FADV_RANDOM : POSIX_FADV_WILLNEED);
     range.clear();
     for (const FrameRef& it : frames.first(count)) range.push_back(check(*source, it));
     Appender& file = pack.file();
-    if (!bytes_.found_out()) bytes_.find_out(file, source->fd.get());
+    if (!bytes_.found_out()) bytes_.find_out(file, *source);
     file.append(Bytes(bytes_.padding(file.size(), first.offset, length)));
     const auto start = static_cast<uint32_t>(file.size());
-    bytes_.append(file, {source->fd.get(), source->path, first.offset, length});
+    bytes_.append(file, {*source, first.offset, length});
     for (PackedFrame& it : range) {
       it.offset = start + (it.offset - first.offset);
       pack.name(it);
@@ -53,9 +56,9 @@ size_t FrameCopy::range_of(std::span<const FrameRef> frames, uint64_t room) cons
 }
 
 // The frame as the pack's index names it, when it is the one that is meant.
-PackedFrame FrameCopy::check(const PackFolder::Open& pack, const FrameRef& frame) const {
+PackedFrame FrameCopy::check(const PackObject& pack, const FrameRef& frame) const {
   uint8_t bytes[kFrameHeader];
-  read_exact(pack.fd.get(), bytes, frame.offset, "PACK_READ", pack.path);
+  pack.read_exact(bytes, frame.offset);
   const auto header = parse_frame_header(bytes);
   const char* const why = !header                                                              ? "its header is damaged"
                           : header->type != FrameType::block || header->whole() != frame.length ? "it is of another type or length"
@@ -63,7 +66,7 @@ PackedFrame FrameCopy::check(const PackFolder::Open& pack, const FrameRef& frame
                           : (header->seal != 0) != sealed_                                      ? "its seal is not the repository's"
                                                                                                 : nullptr;
   if (why != nullptr)
-    throw Error("FRAME_DAMAGED", "the frame at " + std::to_string(frame.offset) + " of pack " + hex(frame.pack) + " is not the one that the map means: " + why, 0, pack.path);
+    throw Error("FRAME_DAMAGED", "the frame at " + std::to_string(frame.offset) + " of pack " + hex(frame.pack) + " is not the one that the map means: " + why, 0, pack.path());
   return {header->digest, frame.offset, frame.length, header->raw_length};
 }
 

@@ -17,7 +17,7 @@ struct FrameRef {
 
 class FrameCopy {
  public:
-  FrameCopy(std::shared_ptr<const Vault> vault, std::string folder, PackStream& packs, Clone clone, const Control& control);
+  FrameCopy(std::shared_ptr<const Vault> vault, PackPlace place, PackStream& packs, Clone clone, const Control& control);
 
   // Appends the frames to the packs; `places` gets the new place of each. False when told to stop: then only the first `places` were copied.
   // Throws FRAME_DAMAGED, PACK_MISSING, PACK_READ, SPOOL_WRITE, CLONE_UNSUPPORTED.
@@ -29,7 +29,7 @@ class FrameCopy {
 
  private:
   size_t range_of(std::span<const FrameRef> frames, uint64_t room) const;
-  PackedFrame check(const PackFolder::Open& pack, const FrameRef& frame) const;
+  PackedFrame check(const PackObject& pack, const FrameRef& frame) const;
 
   FrameCodec codec_;
   const bool sealed_;

@@ -1,13 +1,9 @@
 #include "pack.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-
 namespace strata {
 namespace {
 constexpr char kHead[] = "STRPACK1", kTail[] = "STRPEND1";
-constexpr size_t kTrailer = 16, kIndexEntry = 44, kOpenFiles = 64;
+constexpr size_t kTrailer = 16, kIndexEntry = 44, kOpenPacks = 64;
 constexpr int kIndexLevel = 1;
 }  // namespace
 
@@ -43,26 +39,26 @@ void PackWriter::finish(FrameCodec& codec) {
   file_.finish();
 }
 
-std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open " + path, errno, path);
-  struct stat facts;
-  if (fstat(fd.get(), &facts) != 0) throw Error("PACK_READ", "cannot read " + path, errno, path);
-  const auto size = static_cast<uint64_t>(facts.st_size);
+std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pack, const PackId& id) {
+  const std::string& path = pack.path();
+  const uint64_t size = pack.size();
   if (size < kPackStart + kTrailer) throw Error("FRAME_DAMAGED", path + " is too short for a pack", 0, path);
   static constexpr uint8_t zeros[8] = {};
   uint8_t head[kPackStart], trailer[kTrailer];
-  read_exact(fd.get(), head, 0, "PACK_READ", path);
-  if (memcmp(head, kHead, 8) != 0 || memcmp(head + 8, zeros, 8) != 0) throw Error("FRAME_DAMAGED", path + " does not begin as a pack does", 0, path);
-  read_exact(fd.get(), trailer, size - kTrailer, "PACK_READ", path);
+  pack.read_exact(trailer, size - kTrailer);
   uint32_t offset, length;
   memcpy(&offset, trailer, 4);
   memcpy(&length, trailer + 4, 4);
   if (memcmp(trailer + 8, kTail, 8) != 0 || offset < kPackStart || length < kFrameHeader || uint64_t{offset} + length + kTrailer != size)
     throw Error("FRAME_DAMAGED", path + " does not end as a pack does", 0, path);
   Bytes frame(length), raw;
-  read_exact(fd.get(), frame, offset, "PACK_READ", path);
+  pack.read_exact(frame, offset);
   codec.open(FrameType::pack_index, id, frame, raw, Check::fast);
+  // Nothing hangs on the head, and from afar it would cost as much as the index.
+  if (pack.file() >= 0) {
+    pack.read_exact(head, 0);
+    if (memcmp(head, kHead, 8) != 0 || memcmp(head + 8, zeros, 8) != 0) throw Error("FRAME_DAMAGED", path + " does not begin as a pack does", 0, path);
+  }
 
   Reader reader(raw, "FRAME_DAMAGED");
   const auto count = reader.get<uint32_t>();
@@ -82,11 +78,11 @@ std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& p
 namespace {
 
 // Where the next frame could begin: the first magic at or after `from`; `size` when there is none.
-uint64_t next_magic(int fd, uint64_t from, uint64_t size) {
+uint64_t next_magic(const PackObject& pack, uint64_t from, uint64_t size) {
   constexpr size_t kWindow = 1 << 20, kMagic = 4, kSector = 4096;
   Bytes window(kWindow);
   while (from + kFrameHeader <= size) {
-    const ssize_t got = read_at(fd, window.data(), window.size(), from);
+    const ssize_t got = pack.read(window, from);
     if (got < 0) {
       from += kSector - from % kSector;
       continue;
@@ -101,19 +97,15 @@ uint64_t next_magic(int fd, uint64_t from, uint64_t size) {
 
 }  // namespace
 
-std::vector<PackedFrame> scan_frames(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open " + path, errno, path);
-  struct stat facts;
-  if (fstat(fd.get(), &facts) != 0) throw Error("PACK_READ", "cannot read " + path, errno, path);
-  const uint64_t size = std::min<uint64_t>(static_cast<uint64_t>(facts.st_size), UINT32_MAX);
+std::vector<PackedFrame> scan_frames(const PackObject& pack) {
+  const uint64_t size = std::min<uint64_t>(pack.size(), UINT32_MAX);
   std::vector<PackedFrame> out;
   for (uint64_t at = kPackStart; at + kFrameHeader <= size;) {
     uint8_t bytes[kFrameHeader];
-    const bool read = read_at(fd.get(), bytes, sizeof bytes, at) == static_cast<ssize_t>(sizeof bytes);
+    const bool read = pack.read(bytes, at) == static_cast<ssize_t>(sizeof bytes);
     const auto header = read ? parse_frame_header(bytes) : std::nullopt;
     if (!header || at + header->whole() > size) {
-      at = next_magic(fd.get(), at + 1, size);
+      at = next_magic(pack, at + 1, size);
       continue;
     }
     if (header->type == FrameType::block) out.push_back({header->digest, static_cast<uint32_t>(at), static_cast<uint32_t>(header->whole()), header->raw_length});
@@ -122,39 +114,27 @@ std::vector<PackedFrame> scan_frames(const std::string& path) {
   return out;
 }
 
-std::string PackFolder::path(const PackId& id) const {
-  const std::string name = hex(id);
-  return folder_ + "/" + name.substr(name.size() - 2) + "/" + name;
-}
-
-std::shared_ptr<const PackFolder::Open> PackFolder::open(const PackId& id) {
+std::shared_ptr<const PackObject> PackFolder::open(const PackId& id) {
   const std::lock_guard lock(mutex_);
   if (const auto found = places_.find(id); found != places_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second);
     return found->second->second;
   }
-  auto it = std::make_shared<Open>();
-  it->path = path(id);
-  const int fd = ::open(it->path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Error(errno == ENOENT ? "PACK_MISSING" : "PACK_READ", "cannot open pack " + hex(id), errno, it->path);
-  it->fd = Fd(fd);
+  std::shared_ptr<const PackObject> it = place_.open(id);
   recent_.emplace_front(id, it);
   places_[id] = recent_.begin();
-  if (recent_.size() > kOpenFiles) {
+  if (recent_.size() > kOpenPacks) {
     places_.erase(recent_.back().first);
     recent_.pop_back();
   }
   return it;
 }
 
-void PackFolder::read(const PackId& id, uint64_t offset, std::span<uint8_t> out) {
-  const auto pack = open(id);
-  read_exact(pack->fd.get(), out, offset, "PACK_READ", pack->path);
-}
+void PackFolder::read(const PackId& id, uint64_t offset, std::span<uint8_t> out) { open(id)->read_exact(out, offset); }
 
 void PackFolder::will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept {
   try {
-    posix_fadvise(open(id)->fd.get(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+    open(id)->will_need(offset, length);
   } catch (...) {
   }
 }

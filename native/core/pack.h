@@ -6,6 +6,7 @@
 
 #include "frame.h"
 #include "io.h"
+#include "pack_object.h"
 
 namespace strata {
 
@@ -44,34 +45,31 @@ class PackWriter {
   std::vector<PackedFrame> frames_;
 };
 
-// The index at the end of a pack file, whose head and trailer must be a pack's. Throws PACK_MISSING, PACK_READ or FRAME_DAMAGED.
-std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const std::string& path, const PackId& id);
+// The index at the end of a pack, whose head and trailer must be a pack's. Throws PACK_MISSING, PACK_READ or FRAME_DAMAGED.
+std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pack, const PackId& id);
 
 // The block frames of a pack by their own headers, for a pack whose index is damaged: nothing vouches for them, so who uses one must open it.
 // Throws PACK_MISSING, PACK_READ when the pack cannot be opened; parts that cannot be read are passed over.
-std::vector<PackedFrame> scan_frames(const std::string& path);
+std::vector<PackedFrame> scan_frames(const PackObject& pack);
 
-// Reads frames from the packs of a local folder; shared by all threads of a run, keeps a bounded number of files open.
+// Reads frames from the packs of a repository; shared by all threads of a run, keeps a bounded number of files open.
 class PackFolder {
  public:
-  explicit PackFolder(std::string folder) : folder_(std::move(folder)) {}
+  explicit PackFolder(PackPlace place) : place_(std::move(place)) {}
   // `out.size()` bytes of the pack at `offset`. Throws PACK_MISSING, PACK_READ.
   void read(const PackId& id, uint64_t offset, std::span<uint8_t> out);
   // Has the system begin to read a range that is to be read soon. A failure shows when it is.
   void will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept;
-  std::string path(const PackId& id) const;
+  // Of a pack of a folder, and for messages.
+  std::string path(const PackId& id) const { return place_.path(id); }
 
-  struct Open {
-    Fd fd;
-    std::string path;
-  };
-  // The pack's file, open as long as somebody holds it. Throws PACK_MISSING, PACK_READ.
-  std::shared_ptr<const Open> open(const PackId& id);
+  // The pack, open as long as somebody holds it. Throws PACK_MISSING, PACK_READ; of a pack that lies elsewhere only reading does.
+  std::shared_ptr<const PackObject> open(const PackId& id);
 
  private:
-  std::string folder_;
+  const PackPlace place_;
   std::mutex mutex_;
-  std::list<std::pair<PackId, std::shared_ptr<const Open>>> recent_;
+  std::list<std::pair<PackId, std::shared_ptr<const PackObject>>> recent_;
   std::map<PackId, decltype(recent_)::iterator> places_;
 };
 

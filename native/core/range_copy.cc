@@ -16,12 +16,12 @@ constexpr uint64_t kLeastInKernel = 256 << 10;
 
 }  // namespace
 
-void RangeCopy::find_out(Appender& to, int from) {
+void RangeCopy::find_out(Appender& to, const PackObject& from) {
   found_out_ = true;
   // A kernel that copies may share blocks of its own accord.
-  in_kernel_ = clone_ != Clone::never;
+  in_kernel_ = clone_ != Clone::never && from.file() >= 0;
   if (clone_ == Clone::never) return;
-  const int error = to.shares_with(from);
+  const int error = from.file() < 0 ? EXDEV : to.shares_with(from.file());
   if (error != 0) return refused(to, error);
   // A network file system names what it likes to write at once: what it shares in is less.
   block_ = std::min(to.file_system_block(), kLargestBlock);
@@ -45,34 +45,34 @@ uint64_t RangeCopy::padding(uint64_t size, uint64_t offset, uint64_t length) con
   return (offset % block_ + block_ - size % block_) % block_;
 }
 
-void RangeCopy::append(Appender& to, FileRange from) {
+void RangeCopy::append(Appender& to, PackRange from) {
   const uint64_t shared = block_ != 0 && to.size() % block_ == from.offset % block_ ? whole_blocks(from.offset, from.length) : 0;
   if (shared == 0) return copy(to, from);
   const uint64_t head = (block_ - from.offset % block_) % block_;
-  copy(to, {from.fd, from.path, from.offset, head});
-  const int error = to.append_shared(from.fd, from.offset + head, shared);
+  copy(to, {from.pack, from.offset, head});
+  const int error = to.append_shared(from.pack.file(), from.offset + head, shared);
   if (error != 0) {
     refused(to, error);
-    return copy(to, {from.fd, from.path, from.offset + head, from.length - head});
+    return copy(to, {from.pack, from.offset + head, from.length - head});
   }
   cloned_ += shared;
-  copy(to, {from.fd, from.path, from.offset + head + shared, from.length - head - shared});
+  copy(to, {from.pack, from.offset + head + shared, from.length - head - shared});
 }
 
-void RangeCopy::copy(Appender& to, FileRange from) {
+void RangeCopy::copy(Appender& to, PackRange from) {
   const auto advance = [&](uint64_t done) {
     from.offset += done;
     from.length -= done;
     copied_ += done;
   };
   if (in_kernel_ && from.length >= kLeastInKernel) {
-    advance(to.append_in_kernel(from.fd, from.offset, from.length));
+    advance(to.append_in_kernel(from.pack.file(), from.offset, from.length));
     // It refuses for the two file systems, not for the range, so it need not be asked again.
     in_kernel_ = from.length == 0;
   }
   while (from.length > 0) {
     buffer_.resize(std::min<uint64_t>(from.length, kRead));
-    read_exact(from.fd, buffer_, from.offset, "PACK_READ", from.path);
+    from.pack.read_exact(buffer_, from.offset);
     to.append(buffer_);
     advance(buffer_.size());
   }

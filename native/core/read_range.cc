@@ -2,7 +2,7 @@
 
 namespace strata {
 
-Bytes read_range(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, const std::string& packs, uint32_t block_size, uint64_t offset,
+Bytes read_range(const std::shared_ptr<const Vault>& vault, const std::vector<Layer>& chain, const PackPlace& packs, uint32_t block_size, uint64_t offset,
                  uint64_t length) {
   Bytes out(length);
   if (length == 0) return out;

@@ -11,7 +11,7 @@ namespace strata {
 
 struct ReadStoreOptions {
   std::shared_ptr<const Vault> vault;
-  std::string packs;
+  PackPlace packs;
   uint32_t block_size = 0;
   uint64_t cache_bytes = 0;
   unsigned threads = 0;

@@ -174,11 +174,11 @@ Digest Rebuild::described(const BlockPlace& place) {
   if (known == described_.end()) {
     std::vector<PackedFrame> frames;
     try {
-      frames = read_pack_index(codec_, packs_.path(place.pack), place.pack);
+      frames = read_pack_index(codec_, *packs_.open(place.pack), place.pack);
     } catch (const Error& damaged) {
       if (!is_of_pack(damaged)) throw;
       try {
-        frames = scan_frames(packs_.path(place.pack));
+        frames = scan_frames(*packs_.open(place.pack));
       } catch (const Error& lost) {
         if (!is_of_pack(lost)) throw;
       }

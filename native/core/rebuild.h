@@ -21,7 +21,7 @@ struct RebuildOptions {
   std::shared_ptr<const Vault> vault;
   // The columns as they are; absent: lost.
   std::optional<ColumnRef> location, digest;
-  std::string packs;
+  PackPlace packs;
   uint32_t block_size = 0;
   uint64_t size = 0;
   // Of locations: knows the frames of all packs but for the bad ones.

@@ -11,7 +11,7 @@ namespace strata {
 
 struct RelocationOptions {
   std::shared_ptr<const Vault> vault;
-  std::string packs;
+  PackPlace packs;
   uint64_t pack_size = 0;
   std::string spool;
   RunId run_id{};

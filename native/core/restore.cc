@@ -51,13 +51,23 @@ bool Restore::run() {
 
 bool Restore::claim(Task& task) {
   const std::lock_guard lock(claim_mutex_);
-  if (control_.stopping() || next_ >= end_) return false;
+  for (Task made; ahead_.size() < tasks_ahead(options_.packs) && make(made); made = Task()) {
+    // A delta may not need them: it compares first.
+    if (options_.packs.remote && options_.mode != RestoreMode::delta) announce(packs_, made.places);
+    ahead_.push_back(std::move(made));
+  }
+  if (control_.stopping() || ahead_.empty()) return false;
+  task = std::move(ahead_.front());
+  ahead_.pop_front();
+  return true;
+}
+
+bool Restore::make(Task& task) {
+  if (next_ >= end_) return false;
   const uint64_t data = std::min(places_.next_data(next_), end_);
   const uint64_t size = options_.block_size;
   task.first = next_;
   task.zeros = data > next_;
-  task.places.clear();
-  task.checks.clear();
   if (task.zeros) {
     // A fresh target is zero already: all of the gap is done at once.
     task.end = options_.mode == RestoreMode::fresh && options_.sparse ? data : std::min(data, next_ + std::max<uint64_t>(1, kZeroBytes / size));

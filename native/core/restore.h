@@ -3,6 +3,8 @@
 // fresh: the target reads as zeros; only data is written. overwrite: zeros are written too (or punched). delta: each range of the target is
 // read and its quick check compared with the map's; only what differs is opened and written.
 #pragma once
+#include <list>
+
 #include "block_reader.h"
 #include "control.h"
 
@@ -13,7 +15,7 @@ enum class RestoreMode { fresh, overwrite, delta };
 struct RestoreOptions {
   std::shared_ptr<const Vault> vault;
   std::vector<Layer> chain;
-  std::string packs;
+  PackPlace packs;
   int fd = -1;
   uint64_t size = 0;
   uint32_t block_size = 0;
@@ -38,6 +40,7 @@ class Restore {
 
  private:
   struct Task;
+  bool make(Task& task);
   bool claim(Task& task);
   void work(BlockReader& reader, Task& task, Bytes& target);
   void put_block(uint64_t block, View raw);
@@ -55,6 +58,7 @@ class Restore {
   ChainWindow<Location> places_;
   std::optional<ChainWindow<BlockDigest>> digests_;
   uint64_t next_, end_;
+  std::list<Task> ahead_;
   std::atomic<uint64_t> position_{0}, written_{0}, skipped_{0};
 };
 

@@ -22,7 +22,7 @@ bool ResumedFrames::advance(FrameCodec& codec) {
     const PackFile& pack = packs_[next_pack_];
     if (sequence_of(pack.id) != next_pack_) mismatch(pack, "it is not the one with number " + std::to_string(next_pack_));
     try {
-      frames_ = read_pack_index(codec, pack.path, pack.id);
+      frames_ = read_pack_index(codec, *pack.open(), pack.id);
     } catch (const Error& error) {
       if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
       mismatch(pack, error.what());

@@ -2,17 +2,17 @@
 
 namespace strata {
 
-Salvaged salvage_pack(const std::shared_ptr<const Vault>& vault, const std::string& from, const PackId& id, const std::string& path, const Control& control) {
+Salvaged salvage_pack(const std::shared_ptr<const Vault>& vault, const PackFile& from, const PackId& id, const std::string& path, const Control& control) {
   FrameCodec codec(vault);
-  const Fd source = open_file(from, O_RDONLY, "PACK_READ");
+  const auto source = from.open();
   std::optional<PackWriter> pack;
   Salvaged out;
   Bytes frame, raw;
-  for (const PackedFrame& it : scan_frames(from)) {
+  for (const PackedFrame& it : scan_frames(*source)) {
     if (control.stopping()) throw Error("CANCELLED", "the salvage of a pack was cancelled");
     frame.resize(it.length);
     try {
-      read_exact(source.get(), frame, it.offset, "PACK_READ", from);
+      source->read_exact(frame, it.offset);
       codec.open(FrameType::block, {}, frame, raw, Check::digest);
     } catch (const Error& error) {
       if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ") throw;

@@ -16,7 +16,7 @@ enum class SynthesisMode { reference, copy };
 struct SynthesisOptions {
   std::shared_ptr<const Vault> vault;
   std::vector<Layer> chain;
-  std::string packs;
+  PackPlace packs;
   uint64_t size = 0;
   uint32_t block_size = 0;
   std::string spool;

@@ -18,6 +18,9 @@ void add(std::vector<Damage>& all, Damage it) {
 // Whether it is the frame that is damaged, and not a map or a whole pack.
 bool is_of_frame(const Error& error) { return error.code() == "FRAME_DAMAGED" || error.code() == "PACK_READ"; }
 
+// Whether it tells of what is stored. What a store that cannot be reached would say is not known.
+bool is_damage(const Error& error) { return is_of_frame(error) || error.code() == "MAP_DAMAGED" || error.code() == "PACK_MISSING"; }
+
 }  // namespace
 
 struct Verify::Task {
@@ -64,9 +67,18 @@ VerifyOutcome Verify::run() {
 
 bool Verify::claim(Task& task) {
   const std::lock_guard lock(claim_mutex_);
-  if (control_.stopping() || next_ >= blocks_) return false;
-  task.places.clear();
-  task.digests.clear();
+  for (Task made; ahead_.size() < tasks_ahead(options_.packs) && make(made); made = Task()) {
+    if (options_.packs.remote && options_.sample_percent >= 100) announce(packs_, made.places);
+    ahead_.push_back(std::move(made));
+  }
+  if (control_.stopping() || ahead_.empty()) return false;
+  task = std::move(ahead_.front());
+  ahead_.pop_front();
+  return true;
+}
+
+bool Verify::make(Task& task) {
+  if (next_ >= blocks_) return false;
   task.first = std::min({places_.next_data(next_), digests_.next_data(next_), blocks_});
   task.end = std::min(blocks_, task.first + std::max<uint64_t>(1, kTaskBytes / options_.block_size));
   const uint64_t count = task.end - task.first;
@@ -92,10 +104,11 @@ void Verify::check_packs(FrameCodec& codec) {
   for (const PackId& id : seen_packs_) {
     if (control_.stopping()) return;
     try {
-      read_pack_index(codec, packs_.path(id), id);
+      read_pack_index(codec, *packs_.open(id), id);
     } catch (const Error& error) {
       // That the pack is missing was found with each of its blocks.
       if (error.code() == "PACK_MISSING") continue;
+      if (!is_damage(error)) throw;
       damaged_++;
       damage_.push_back({0, 0, hex(id), error.code(), std::string("the pack's index: ") + error.what(), {}});
     }
@@ -144,6 +157,7 @@ void Verify::work(BlockReader& reader, Task& task) {
       if (!together) reader.fetch({&it, 1});
       check(reader, it, expected[i]);
     } catch (const Error& error) {
+      if (!is_damage(error)) throw;
       note(found, it.block, &it, error);
     }
   }

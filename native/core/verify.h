@@ -1,6 +1,7 @@
 // Verify: every block of a chain (or a sample) is read, opened and hashed again; what is damaged is named and the rest goes on.
 // Of each pack that the chain refers to, head, index and trailer are checked too: damage there costs no content, and has length 0.
 #pragma once
+#include <list>
 #include <set>
 
 #include "block_reader.h"
@@ -12,7 +13,7 @@ namespace strata {
 struct VerifyOptions {
   std::shared_ptr<const Vault> vault;
   std::vector<Layer> chain;
-  std::string packs;
+  PackPlace packs;
   uint64_t size = 0;
   uint32_t block_size = 0;
   double sample_percent = 100;
@@ -52,6 +53,7 @@ class Verify {
 
  private:
   struct Task;
+  bool make(Task& task);
   bool claim(Task& task);
   void work(BlockReader& reader, Task& task);
   void check(BlockReader& reader, const BlockPlace& place, const BlockDigest& digest);
@@ -70,6 +72,7 @@ class Verify {
   Merkle merkle_;
   const uint64_t blocks_;
   uint64_t next_ = 0;
+  std::list<Task> ahead_;
   std::set<PackId> seen_packs_;
   const std::set<BadPlace> suspects_;
   std::vector<Damage> damage_;

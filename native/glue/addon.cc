@@ -15,6 +15,7 @@
 #include "../core/verify.h"
 #include "dedup.h"
 #include "packing.h"
+#include "remote.h"
 
 namespace strata::glue {
 namespace {
@@ -175,7 +176,7 @@ Napi::Value start_restore(const Info& info) {
   options.vault = vault(from.Get("vault"));
   options.block_size = block_size(from);
   options.chain = chain(from, "chain", options.block_size);
-  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.packs = pack_place(from);
   options.fd = static_cast<int>(count(from, "fd"));
   options.size = count(from, "size");
   const std::string mode = text(from, "mode");
@@ -230,7 +231,7 @@ Napi::Value start_verify(const Info& info) {
   options.vault = vault(from.Get("vault"));
   options.block_size = block_size(from);
   options.chain = chain(from, "chain", options.block_size);
-  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.packs = pack_place(from);
   options.size = count(from, "size");
   options.sample_percent = number(from, "samplePercent");
   options.seed = count(from, "seed");
@@ -317,7 +318,7 @@ Napi::Value read_content(const Info& info) {
   const uint32_t block = block_size(from);
   const auto key = vault(from.Get("vault"));
   const auto layers = chain(from, "chain", block);
-  const std::string packs = text(object(from.Get("packs"), "packs"), "folder");
+  const PackPlace packs = pack_place(from);
   const uint64_t offset = count(from, "offset"), length = count(from, "length");
   if (length > kMost) throw Error("NATIVE_ARGUMENT", "at most 16 MiB are read at once");
   return Run::start(
@@ -377,6 +378,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_liveness(env, exports);
   add_mounts(env, exports);
   add_synthesis(env, exports);
+  add_remote(env, exports);
   add_repair(env, exports);
   exports.Set("about", function(env, "about", about));
   return exports;

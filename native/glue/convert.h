@@ -110,16 +110,6 @@ inline std::vector<std::vector<Layer>> chains(const Napi::Object& from, const ch
   return out;
 }
 
-inline std::vector<PackFile> pack_files(const Napi::Object& from, const char* name) {
-  const auto list = object(from.Get(name), name).As<Napi::Array>();
-  std::vector<PackFile> out;
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    const Napi::Object it = object(list.Get(i), "a pack");
-    out.push_back({from_hex<16>(text(it, "id")), text(it, "path"), count(it, "bytes")});
-  }
-  return out;
-}
-
 inline std::shared_ptr<const Vault> vault(const Napi::Value& value) {
   if (!value.IsExternal()) throw Error("NATIVE_ARGUMENT", "vault must come from createVault");
   return *value.As<Napi::External<std::shared_ptr<const Vault>>>().Data();

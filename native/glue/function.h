@@ -42,6 +42,7 @@ void add_files(Napi::Env env, Napi::Object exports);
 void add_images(Napi::Env env, Napi::Object exports);
 void add_liveness(Napi::Env env, Napi::Object exports);
 void add_mounts(Napi::Env env, Napi::Object exports);
+void add_remote(Napi::Env env, Napi::Object exports);
 void add_repair(Napi::Env env, Napi::Object exports);
 void add_synthesis(Napi::Env env, Napi::Object exports);
 

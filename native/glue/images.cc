@@ -6,6 +6,7 @@
 #include "../core/overlay.h"
 #include "function.h"
 #include "handle.h"
+#include "remote.h"
 
 namespace strata::glue {
 namespace {
@@ -16,7 +17,7 @@ Napi::Value open_read_store(const Info& info) {
   const Napi::Object from = object(info[0], "options");
   ReadStoreOptions options;
   options.vault = vault(from.Get("vault"));
-  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.packs = pack_place(from);
   options.block_size = block_size(from);
   options.cache_bytes = count(from, "cacheBytes");
   options.threads = static_cast<unsigned>(count(from, "threads"));

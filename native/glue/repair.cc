@@ -4,6 +4,7 @@
 #include "../core/salvage.h"
 #include "dedup.h"
 #include "function.h"
+#include "remote.h"
 
 namespace strata::glue {
 namespace {
@@ -20,7 +21,7 @@ Napi::Value index_frames(const Info& info) {
         const std::set<BadPlace> passed(bad.begin(), bad.end());
         uint64_t found = 0;
         for (const PackFile& pack : packs)
-          for (const PackedFrame& it : scan_frames(pack.path)) {
+          for (const PackedFrame& it : scan_frames(*pack.open())) {
             if (passed.contains({pack.id, it.offset}) || index->find(it.digest)) continue;
             index->add(it.digest, {pack.id, it.offset, it.length});
             found++;
@@ -33,7 +34,8 @@ Napi::Value index_frames(const Info& info) {
 Napi::Value salvage(const Info& info) {
   const Napi::Object from = object(info[0], "options");
   const auto key = vault(from.Get("vault"));
-  const std::string pack = text(object(from.Get("pack"), "pack"), "path"), path = text(from, "path");
+  const PackFile pack = pack_file(from.Get("pack"));
+  const std::string path = text(from, "path");
   const auto id = from_hex<sizeof(PackId)>(text(from, "id"));
   const auto control = std::make_shared<Control>();
   return Run::start(
@@ -72,7 +74,7 @@ Napi::Value start_rebuild(const Info& info) {
   options.vault = vault(from.Get("vault"));
   options.location = optional_column(from.Get("loc"), "loc");
   options.digest = optional_column(from.Get("dig"), "dig");
-  options.packs = text(object(from.Get("packs"), "packs"), "folder");
+  options.packs = pack_place(from);
   options.block_size = block_size(from);
   options.size = count(from, "size");
   const Napi::Value dedup = from.Get("dedup");

@@ -3,6 +3,7 @@
 
 #include "../core/relocation.h"
 #include "packing.h"
+#include "remote.h"
 
 namespace strata::glue {
 namespace {
@@ -20,7 +21,7 @@ SynthesisOptions synthesis_options(const Napi::Object& from) {
   out.vault = vault(from.Get("vault"));
   out.block_size = block_size(from);
   out.chain = chain(from, "chain", out.block_size);
-  out.packs = text(object(from.Get("packs"), "packs"), "folder");
+  out.packs = pack_place(from);
   out.size = count(from, "size");
   out.spool = text(from, "spool");
   out.run_id = from_hex<12>(text(from, "runId"));
@@ -66,7 +67,7 @@ Napi::Value start_synthesis(const Info& info) {
 RelocationOptions relocation_options(const Napi::Object& from) {
   RelocationOptions out;
   out.vault = vault(from.Get("vault"));
-  out.packs = text(object(from.Get("packs"), "packs"), "folder");
+  out.packs = pack_place(from);
   out.pack_size = pack_size(from);
   out.spool = text(from, "spool");
   out.run_id = from_hex<12>(text(from, "runId"));

@@ -87,7 +87,7 @@ class FrameCopies : public testing::TestWithParam<bool> {
     size_t next = 0;
     uint64_t bytes = 0;
     for (const FinishedPack& made : made_) {
-      const auto index = read_pack_index(codec_, made.path, made.id);
+      const auto index = read_pack_index(codec_, *open_pack_file(made.path), made.id);
       ASSERT_EQ(index.size(), made.frames);
       Bytes content(made.bytes);
       read_exact(open_file(made.path, O_RDONLY, "IO").get(), content, 0, "IO", made.path);

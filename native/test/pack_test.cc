@@ -51,7 +51,7 @@ TEST_P(Pack, TellsItsFrames) {
   for (const size_t count : {0, 1, 2, 1000}) {
     const std::string path = folder_ / std::to_string(count);
     const auto written = write(path, count);
-    const auto found = read_pack_index(codec_, path, kId);
+    const auto found = read_pack_index(codec_, *open_pack_file(path), kId);
     ASSERT_EQ(found.size(), count);
     const Bytes content = content_of(path);
     for (size_t i = 0; i < count; i++) {
@@ -70,7 +70,7 @@ TEST_P(Pack, UnderAnotherNameIsRefusedWhenSealed) {
   write(folder_ / "pack", 3);
   PackId other = kId;
   other[15]++;
-  EXPECT_EQ(code_of([&] { read_pack_index(codec_, folder_ / "pack", other); }), GetParam() ? "FRAME_DAMAGED" : "no error");
+  EXPECT_EQ(code_of([&] { read_pack_index(codec_, *open_pack_file(folder_ / "pack"), other); }), GetParam() ? "FRAME_DAMAGED" : "no error");
 }
 
 TEST_P(Pack, ThatBeginsOrEndsOtherwiseIsRefused) {
@@ -80,16 +80,16 @@ TEST_P(Pack, ThatBeginsOrEndsOtherwiseIsRefused) {
     Bytes changed = whole;
     changed[i < 16 ? i : whole.size() - 32 + i] ^= 1;
     put_file(folder_ / "pack", changed);
-    EXPECT_EQ(code_of([&] { read_pack_index(codec_, folder_ / "pack", kId); }), "FRAME_DAMAGED") << i;
+    EXPECT_EQ(code_of([&] { read_pack_index(codec_, *open_pack_file(folder_ / "pack"), kId); }), "FRAME_DAMAGED") << i;
   }
-  EXPECT_EQ(code_of([&] { read_pack_index(codec_, folder_ / "none", kId); }), "PACK_MISSING");
+  EXPECT_EQ(code_of([&] { read_pack_index(codec_, *open_pack_file(folder_ / "none"), kId); }), "PACK_MISSING");
 }
 
 TEST_P(Pack, CutOffIsRefused) {
   write(folder_ / "pack", 20);
   for (size_t size = std::filesystem::file_size(folder_ / "pack"); size-- > 0;) {
     std::filesystem::resize_file(folder_ / "pack", size);
-    ASSERT_EQ(code_of([&] { read_pack_index(codec_, folder_ / "pack", kId); }), "FRAME_DAMAGED") << size;
+    ASSERT_EQ(code_of([&] { read_pack_index(codec_, *open_pack_file(folder_ / "pack"), kId); }), "FRAME_DAMAGED") << size;
   }
 }
 
@@ -103,7 +103,7 @@ TEST_P(Pack, WithGarbageInItsIndexIsRefusedOrStillRight) {
       changed[dice_.between(end_of_frames, changed.size() - 1)] = static_cast<uint8_t>(dice_.next());
     put_file(folder_ / "pack", changed);
     const std::string code = code_of([&] {
-      const auto found = read_pack_index(codec_, folder_ / "pack", kId);
+      const auto found = read_pack_index(codec_, *open_pack_file(folder_ / "pack"), kId);
       ASSERT_EQ(found.size(), written.size());
       for (size_t at = 0; at < found.size(); at++) ASSERT_EQ(found[at].digest, written[at].digest);
     });
@@ -125,7 +125,7 @@ TEST(PackIndex, ThatPointsOutsideItsPackIsRefused) {
     put(pack, length);
     put_bytes(pack, view("STRPEND1"));
     put_file(folder / "pack", pack);
-    return code_of([&] { read_pack_index(codec, folder / "pack", kId); });
+    return code_of([&] { read_pack_index(codec, *open_pack_file(folder / "pack"), kId); });
   };
   const auto entry = [](uint32_t count, uint32_t offset, uint32_t length) {
     Bytes raw;

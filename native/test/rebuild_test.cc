@@ -215,25 +215,25 @@ TEST_P(RebuildOf, FramesAreFoundWithoutAnIndex) {
     PackId id;
     unhex(file.path().filename(), id);
     FrameCodec codec(repo_.vault);
-    const auto indexed = read_pack_index(codec, file.path(), id);
+    const auto indexed = read_pack_index(codec, *open_pack_file(file.path()), id);
     const auto same = [](const PackedFrame& a, const PackedFrame& b) {
       return a.digest == b.digest && a.offset == b.offset && a.length == b.length && a.raw_length == b.raw_length;
     };
-    auto scanned = scan_frames(file.path());
+    auto scanned = scan_frames(*open_pack_file(file.path()));
     EXPECT_TRUE(std::equal(scanned.begin(), scanned.end(), indexed.begin(), indexed.end(), same));
     // A destroyed header loses its own frame, and no other.
     ASSERT_GE(indexed.size(), 3u);
     const uint8_t garbage[kFrameHeader] = {'S', 'F', 'R', 'M', 1, 1};
     write_at(open_file(file.path(), O_WRONLY, "IO").get(), garbage, indexed[1].offset, "IO", file.path());
     std::filesystem::resize_file(file.path(), indexed.back().offset + 10);
-    scanned = scan_frames(file.path());
+    scanned = scan_frames(*open_pack_file(file.path()));
     ASSERT_EQ(scanned.size(), indexed.size() - 2);
     EXPECT_EQ(scanned[0].offset, indexed[0].offset);
     if (scanned.size() > 1) {
       EXPECT_EQ(scanned[1].offset, indexed[2].offset);
     }
   }
-  EXPECT_EQ(code_of([&] { scan_frames(repo_.folder / "none"); }), "PACK_MISSING");
+  EXPECT_EQ(code_of([&] { scan_frames(*open_pack_file(repo_.folder / "none")); }), "PACK_MISSING");
 }
 
 TEST_P(RebuildOf, StopsAndRefuses) {

@@ -109,7 +109,7 @@ inline std::vector<PackedFrame> frames_of(const SmallRepository& repo, const std
   FrameCodec codec(repo.vault);
   std::vector<PackedFrame> out;
   for (const PackId& id : packs) {
-    const auto frames = read_pack_index(codec, PackFolder(repo.packs()).path(id), id);
+    const auto frames = read_pack_index(codec, *PackFolder(repo.packs()).open(id), id);
     out.insert(out.end(), frames.begin(), frames.end());
   }
   return out;

@@ -51,7 +51,7 @@ export async function checkContent(
 ): Promise<Checked> {
   const { repo, seed, suspects, emit, signal, position, total, bytesRead } = inspection;
   const { size, blockSize } = manifest;
-  const packs = { folder: repo.store.localPath('packs') };
+  const { packs } = repo.store;
   try {
     const run = native.startVerify({
       vault: repo.vault,

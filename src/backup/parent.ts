@@ -61,7 +61,7 @@ export async function provenParent(
   const { manifest, layers } = parent;
   if (manifest === null) return parent;
   const { size, blockSize } = manifest;
-  const packs = { folder: repo.store.localPath('packs') };
+  const { packs } = repo.store;
   try {
     const sample = { samplePercent: 0, seed: 0, threads: 0, suspects: [] };
     const run = native.startVerify({ vault: repo.vault, chain: layers, packs, size, blockSize, ...sample });

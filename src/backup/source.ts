@@ -51,7 +51,8 @@ async function statSource(path: string): Promise<BigIntStats> {
 }
 
 async function requireOutside(repo: Repository, path: string, found: BigIntStats): Promise<void> {
-  const repository = await realpath(repo.location);
+  if (repo.store.folder === null) return;
+  const repository = await realpath(repo.store.folder);
   if ((await realpath(path)).startsWith(join(repository, '/'))) throw fail('SOURCE_IN_REPOSITORY', { path });
   const storage = await storageUnder(repository);
   const holds = found.isFile() ? storage.files.has(fileIdentity(found)) : storage.devices.has(deviceName(found.rdev));

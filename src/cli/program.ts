@@ -29,6 +29,7 @@ import { addUmount } from './commands/umount.ts';
 import { addUndelete } from './commands/undelete.ts';
 import { addVerify } from './commands/verify.ts';
 import { text } from './option-values.ts';
+import { storageOptions } from './storage-options.ts';
 
 const summary = `Backs up whole disks and volumes as restore points, and gives them back bit for bit.
 
@@ -39,6 +40,9 @@ const notes = `
 Environment:
   STRATA_REPO             the repository, when --repo is not given
   STRATA_PASSWORD         its passphrase; or STRATA_PASSWORD_FILE, a file with it
+  STRATA_S3_ENDPOINT      the server of an s3:// repository, when it is not AWS; STRATA_S3_PATH_STYLE=1 and
+                          STRATA_S3_PLAIN_HTTP=1 stand for the options of these names
+  AWS_ACCESS_KEY_ID, …    its keys and region, as the AWS tools read them; ~/.aws and AWS_PROFILE, too
   NO_COLOR                no colours
 
 Exit codes:
@@ -50,7 +54,7 @@ export function buildProgram(): Command {
     .description(summary)
     .version(description.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .option('--repo <path>', 'folder of the repository', text)
+    .option('--repo <path>', 'the repository: a folder, or s3://BUCKET/PREFIX', text)
     .option('--password-file <file>', 'file with the passphrase', text)
     .option('--json', 'print JSON: a document, or for long actions a line for each event')
     .option('-q, --quiet', 'no progress')
@@ -59,6 +63,7 @@ export function buildProgram(): Command {
     .configureOutput({ outputError: () => {} }) // run.ts says it
     .exitOverride()
     .addHelpText('after', notes);
+  for (const option of storageOptions()) program.addOption(option);
   for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
   for (const add of [addVerify, addRepair, addDiff, addForget, addProtect, addUnprotect]) add(program);
   for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);

@@ -5,15 +5,17 @@
 import type { Logger } from 'pino';
 import { fail } from '../errors.ts';
 import type { RepositoryAccess } from '../jobs/access.ts';
-import type { Job, JobEvent } from '../jobs/job.ts';
+import type { Job, JobEvent, StorageAccount } from '../jobs/job.ts';
 import type { StrataEvent } from '../repository/events.ts';
+import type { StorageSettings } from '../repository/stores/settings.ts';
 import { complain, printDocument, printEvent, printResult } from './output.ts';
 import { isPassphraseGiven, openingPassphrase } from './passphrase.ts';
 import { Progress } from './progress.ts';
+import { type StorageOptions, storageOf } from './storage-options.ts';
 import { formatSize } from './units.ts';
 
 /** The options that every command takes. */
-export interface GlobalOptions {
+export interface GlobalOptions extends StorageOptions {
   readonly repo?: string;
   readonly passwordFile?: string;
   readonly json?: true;
@@ -26,6 +28,7 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export class Session {
   readonly json: boolean;
   readonly #location: string | undefined;
+  readonly #storage: StorageSettings;
   readonly #passwordFile: string | undefined;
   readonly #name: string;
   readonly #log: Logger | undefined;
@@ -33,9 +36,11 @@ export class Session {
   readonly #interrupt = new AbortController();
   #label = '';
   #warned = false;
+  #account: StorageAccount | undefined;
 
   private constructor(options: GlobalOptions, name: string, log: Logger | undefined) {
     this.#location = options.repo ?? (process.env.STRATA_REPO || undefined);
+    this.#storage = storageOf(options);
     this.#passwordFile = options.passwordFile;
     this.#name = name;
     this.#log = log;
@@ -58,11 +63,11 @@ export class Session {
     const location = this.#location;
     if (location === undefined) throw fail('USAGE', { problem: 'no repository was named; use --repo or STRATA_REPO' });
     this.#log?.debug({ location }, 'repository');
-    return { location, ...this.passphrase() };
+    return { location, storage: this.#storage, ...this.passphrase() };
   }
 
   /** Who is asked for the passphrase of a repository. */
-  passphrase(): Omit<RepositoryAccess, 'location'> {
+  passphrase(): Omit<RepositoryAccess, 'location' | 'storage'> {
     return {
       passphrase: () => openingPassphrase(this.#passwordFile, this.#interrupt.signal),
       passphraseGiven: isPassphraseGiven(this.#passwordFile),
@@ -88,7 +93,7 @@ export class Session {
   /** The result of a job, for a person; a program had it as the last event. */
   conclude(lines: readonly string[]): void {
     this.#progress?.clear();
-    if (!this.json) printResult(lines);
+    if (!this.json) printResult([...lines, ...describeStorage(this.#account)]);
   }
 
   warn(message: string): void {
@@ -150,8 +155,11 @@ export class Session {
         this.#progress?.clear();
         if (!this.json) printResult([`listening on ${event.uri}; Ctrl-C ends it`]);
         break;
-      case 'mounted':
       case 'result':
+        this.#account = event.storage;
+        break;
+      case 'mounted':
+      case 'traffic':
       case 'error': // the command itself says it
         break;
     }
@@ -162,6 +170,18 @@ export class Session {
     this.#progress.clear();
     process.stderr.write(`strata: ${message}\n`);
   }
+}
+
+/** What a person is told of the object storage. */
+function describeStorage(account: StorageAccount | undefined): string[] {
+  if (account === undefined) return [];
+  const { requests, bytesUp, bytesDown, retries, estimate } = account;
+  const count = Object.values(requests).reduce((sum, n) => sum + n, 0);
+  const again = retries === 0 ? '' : `, ${retries} tried again`;
+  const cost = estimate < 0.01 ? 'less than a cent' : `$${estimate.toFixed(2)}`;
+  return [
+    `storage  ${count} requests${again}, ${formatSize(bytesUp)} up, ${formatSize(bytesDown)} down; about ${cost} at AWS's list prices`,
+  ];
 }
 
 async function openLog(): Promise<Logger> {

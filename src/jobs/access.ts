@@ -1,28 +1,41 @@
 /** How a job gets at its repository: where it is, and who is asked for the passphrase when one is needed. */
-import { fail } from '../errors.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { whileReading } from '../repository/reading.ts';
 import { Repository } from '../repository/repository.ts';
+import type { StorageSettings } from '../repository/stores/settings.ts';
+import { estimateCost } from '../repository/stores/traffic.ts';
 
 export interface RepositoryAccess {
-  /** A folder. */
+  /** A folder, or `s3://BUCKET/PREFIX`. */
   readonly location: string;
+  /** How object storage is reached. */
+  readonly storage: StorageSettings;
   /** Only called for an encrypted repository. */
   readonly passphrase: () => Promise<string>;
   /** Whether a passphrase was given beforehand: then the repository is meant to be an encrypted one. */
   readonly passphraseGiven: boolean;
 }
 
+interface HowToOpen {
+  /** Reads from the store itself, not from copies that were made before. */
+  readonly fresh?: boolean;
+  /** Hears what went over the network. */
+  readonly emit?: Emit;
+}
+
 /** Opens the repository for the time of `work`. */
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
+  { fresh = false, emit }: HowToOpen = {},
 ): Promise<Result> {
-  refuseUrl(access.location);
-  const repo = await Repository.open(access.location, access.passphrase);
+  const { location, storage } = access;
+  const repo = await Repository.open(location, access.passphrase, { storage, fresh });
   try {
     return await work(repo);
   } finally {
+    const { traffic } = repo.store;
+    if (traffic !== null) emit?.({ event: 'traffic', ...traffic, estimate: estimateCost(traffic) });
     await repo.close();
   }
 }
@@ -32,19 +45,14 @@ export function withReading<Result>(
   access: RepositoryAccess,
   emit: Emit,
   work: (repo: Repository) => Promise<Result>,
+  { fresh = false }: Pick<HowToOpen, 'fresh'> = {},
 ): Promise<Result> {
   const warn = (warning: Warning) => emit({ event: 'warning', ...warning });
-  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)));
-}
-
-/** `s3://bucket/x` is no folder named `s3:`. */
-export function refuseUrl(location: string): void {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(location)?.[1];
-  if (scheme) throw fail('NOT_SUPPORTED', { feature: `a repository at ${scheme}://`, instead: 'use a local folder' });
+  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), { fresh, emit });
 }
 
 /** The passphrase for another process that opens the repository; null when none is needed. */
 export async function passphraseFor(access: RepositoryAccess): Promise<string | null> {
-  refuseUrl(access.location);
-  return (await Repository.isEncrypted(access.location)) ? access.passphrase() : null;
+  const { location, storage } = access;
+  return (await Repository.isEncrypted(location, { storage })) ? access.passphrase() : null;
 }

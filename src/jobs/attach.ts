@@ -6,6 +6,7 @@ import { fail, fromSystem } from '../errors.ts';
 import { attachDrive, type Drive } from '../mount/attach/attach.ts';
 import { driveFile } from '../mount/drive-server.ts';
 import { Records } from '../mount/records/records.ts';
+import { absoluteLocation } from '../repository/stores/open.ts';
 import type { RepositoryAccess } from './access.ts';
 import { startInBackground } from './background.ts';
 import { type Job, runJob } from './job.ts';
@@ -47,7 +48,7 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
         records,
         {
           image: join(mounted.directory, driveFile),
-          repository: resolve(access.location),
+          repository: absoluteLocation(access.location),
           point: mounted.point ?? spec,
           partition,
           at,

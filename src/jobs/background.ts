@@ -4,14 +4,26 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fail } from '../errors.ts';
 import { clientEnvironment } from '../mount/processes.ts';
 import type { Warning } from '../repository/events.ts';
 import { thisProcess } from '../repository/here.ts';
+import { absoluteLocation } from '../repository/stores/open.ts';
+import type { StorageSettings } from '../repository/stores/settings.ts';
 import { passphraseFor, type RepositoryAccess } from './access.ts';
 import { type JobEvent, reportedFailure } from './job.ts';
+
+/** The words of the line for settings that a child does not find in its environment. */
+function storageWords({ endpoint, pathStyle, plainHttp, uploadLimit, downloadLimit }: StorageSettings): string[] {
+  return [
+    ...(endpoint === null ? [] : ['--s3-endpoint', endpoint]),
+    ...(pathStyle ? ['--s3-path-style'] : []),
+    ...(plainHttp ? ['--s3-plain-http'] : []),
+    ...(uploadLimit === null ? [] : ['--limit-upload', String(uploadLimit)]),
+    ...(downloadLimit === null ? [] : ['--limit-download', String(downloadLimit)]),
+  ];
+}
 
 type MountedEvent = Extract<JobEvent, { event: 'mounted' }>;
 
@@ -24,7 +36,15 @@ export async function startInBackground(
   const secret = await passphraseFor(access);
   const [, program = ''] = process.argv;
   const password = secret === null ? [] : ['--password-file', '/dev/stdin'];
-  const line = [program, ...words, '--json', '--repo', resolve(access.location), ...password];
+  const line = [
+    program,
+    ...words,
+    '--json',
+    '--repo',
+    absoluteLocation(access.location),
+    ...storageWords(access.storage),
+    ...password,
+  ];
   const env: NodeJS.ProcessEnv = { ...process.env, ...clientEnvironment(thisProcess()) };
   delete env.STRATA_PASSWORD;
   delete env.STRATA_PASSWORD_FILE;

@@ -11,10 +11,14 @@ export type { BackupRequest, BackupResult } from '../backup/backup.ts';
  */
 export function backupJob(access: RepositoryAccess, request: BackupRequest, job: Job): Promise<BackupResult> {
   return runJob(job, (emit, signal) =>
-    withRepository(access, async (repo) => {
-      const { location, config } = repo;
-      if (access.passphraseGiven && config.encryption === 'none') throw fail('ENCRYPTION_EXPECTED', { location });
-      return backup(repo, request, emit, signal);
-    }),
+    withRepository(
+      access,
+      async (repo) => {
+        const { location, config } = repo;
+        if (access.passphraseGiven && config.encryption === 'none') throw fail('ENCRYPTION_EXPECTED', { location });
+        return backup(repo, request, emit, signal);
+      },
+      { emit },
+    ),
   );
 }

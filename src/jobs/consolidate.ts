@@ -10,5 +10,7 @@ export function consolidateJob(
   request: ConsolidationRequest,
   job: Job,
 ): Promise<ConsolidationResult> {
-  return runJob(job, (emit, signal) => withRepository(access, (repo) => consolidate(repo, request, emit, signal)));
+  return runJob(job, (emit, signal) =>
+    withRepository(access, (repo) => consolidate(repo, request, emit, signal), { emit }),
+  );
 }

@@ -4,13 +4,17 @@
  */
 import { isStrataError, reasonOf } from '../errors.ts';
 import type { Emit, StrataEvent } from '../repository/events.ts';
+import type { Traffic } from '../repository/stores/traffic.ts';
 
 interface Stamp {
   /** ISO 8601 UTC. */
   readonly time: string;
 }
 
-export type ResultEvent = Stamp & { readonly event: 'result' };
+/** What an action had to do with object storage, beside its result. */
+export type StorageAccount = Traffic & { readonly estimate: number };
+
+export type ResultEvent = Stamp & { readonly event: 'result'; readonly storage?: StorageAccount };
 
 /** What went wrong, in the words of the error table. */
 export interface Failure {
@@ -36,8 +40,14 @@ export async function runJob<Result extends object>(
   action: (emit: Emit, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   job.signal.throwIfAborted();
-  const result = await action((event) => job.report({ ...stamp(event.event), ...event }), job.signal);
-  job.report({ ...stamp('result'), ...result });
+  let storage: StorageAccount | undefined;
+  const emit: Emit = (event) => {
+    if (event.event !== 'traffic') return job.report({ ...stamp(event.event), ...event });
+    const { event: _, ...account } = event;
+    storage = account;
+  };
+  const result = await action(emit, job.signal);
+  job.report({ ...stamp('result'), ...result, ...(storage ? { storage } : {}) });
   return result;
 }
 

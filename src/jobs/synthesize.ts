@@ -7,5 +7,7 @@ export type { SynthesisRequest, SynthesisResult } from '../synth/synthesize.ts';
 
 /** Makes a synthetic full of a point, or says what it would be made of. */
 export function synthesizeJob(access: RepositoryAccess, request: SynthesisRequest, job: Job): Promise<SynthesisResult> {
-  return runJob(job, (emit, signal) => withRepository(access, (repo) => synthesize(repo, request, emit, signal)));
+  return runJob(job, (emit, signal) =>
+    withRepository(access, (repo) => synthesize(repo, request, emit, signal), { emit }),
+  );
 }

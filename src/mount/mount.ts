@@ -143,7 +143,8 @@ async function checkDirectory(repo: Repository, path: string): Promise<string> {
   const mounted = ourMount(await readMounts(), directory);
   if (mounted !== undefined)
     throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: `${mounted.source} is mounted there` });
-  const repository = await realpath(repo.location);
+  if (repo.store.folder === null) return directory;
+  const repository = await realpath(repo.store.folder);
   if (isWithin(directory, repository) || isWithin(repository, directory)) {
     throw fail('MOUNT_POINT_UNSUITABLE', { path, reason: 'it and the repository lie within each other' });
   }

@@ -58,7 +58,7 @@ export class OpenPoints {
     } catch (error) {
       throw fromSystem(error, `cannot make the cache folder ${folder}`);
     }
-    const packs = { folder: repo.store.localPath('packs') };
+    const { packs } = repo.store;
     const { blockSize } = repo.config;
     const store = native.openReadStore({ vault: repo.vault, packs, blockSize, cacheBytes, threads: 0 });
     return new OpenPoints(repo, store, folder);

@@ -1,6 +1,7 @@
 /** The chain that a point stands on: its manifests and the maps that merge into its content. */
 import { fail, isStrataError } from '../errors.ts';
 import type { Chain, Layer } from '../native.ts';
+import { concurrently } from './concurrently.ts';
 import { columnName, type Manifest, type MovedColumns } from './manifest.ts';
 import { readMarks } from './marks.ts';
 import { readManifest } from './points.ts';
@@ -13,6 +14,9 @@ export interface PointChain {
 }
 
 export type Column = 'loc' | 'dig';
+
+/** Maps that are looked for, or brought from afar, at once. */
+const columnsAtOnce = 16;
 
 interface Link {
   readonly manifest: Manifest;
@@ -41,25 +45,23 @@ export async function chainOf(
   columns: readonly Column[] = ['loc', 'dig'],
   known: KnownLinks = new KnownLinks(),
 ): Promise<PointChain> {
-  const linkOf = async (id: string, read: () => Promise<Manifest>): Promise<Link> => {
-    const found = known.links.get(id);
-    if (found !== undefined) return found;
-    const manifest = await read();
-    const moved = (await known.moved(repo)).get(id);
-    const link = { manifest, layer: await layerOf(repo, manifest, moved, columns) };
-    known.links.set(id, link);
-    return link;
-  };
-  const chain = [await linkOf(manifest.id, async () => manifest)];
+  const manifests = [manifest];
   for (let parent = manifest.parent; parent !== null; ) {
-    const id = parent;
-    const link = await linkOf(id, () => readParent(repo, manifest, id));
-    const reason = whyNotParent(link.manifest, manifest, chain);
-    if (reason !== null) throw fail('CHAIN_BROKEN', { point: manifest.id, missing: id, reason });
-    chain.push(link);
-    parent = link.manifest.parent;
+    const found = known.links.get(parent)?.manifest ?? (await readParent(repo, manifest, parent));
+    const reason = whyNotParent(found, manifest, manifests);
+    if (reason !== null) throw fail('CHAIN_BROKEN', { point: manifest.id, missing: parent, reason });
+    manifests.push(found);
+    parent = found.parent;
   }
-  return { manifests: chain.map((link) => link.manifest), layers: chain.map((link) => link.layer) };
+  const moved = await known.moved(repo);
+  const layers = await concurrently(manifests, columnsAtOnce, async (link) => {
+    const found = known.links.get(link.id);
+    if (found !== undefined) return found.layer;
+    const layer = await layerOf(repo, link, moved.get(link.id), columns);
+    known.links.set(link.id, { manifest: link, layer });
+    return layer;
+  });
+  return { manifests, layers };
 }
 
 /** One point's own map, once its columns are known to be there: else MAP_MISSING or MAP_DAMAGED. */
@@ -75,14 +77,13 @@ export async function layerOf(
     ...moved?.[column],
   });
   const places = { loc: placed('loc'), dig: placed('dig') };
-  for (const column of columns) {
+  const sizes = await repo.store.bring(columns.map((column) => places[column]));
+  for (const [index, column] of columns.entries()) {
     const { name, bytes } = places[column];
-    const found = await repo.store.stat(name);
+    const found = sizes[index] ?? null;
     const path = repo.store.localPath(name);
     if (found === null) throw fail('MAP_MISSING', { path });
-    if (found.bytes !== bytes) {
-      throw fail('MAP_DAMAGED', { path, reason: `it has ${found.bytes} bytes instead of ${bytes}` });
-    }
+    if (found !== bytes) throw fail('MAP_DAMAGED', { path, reason: `it has ${found} bytes instead of ${bytes}` });
   }
   const reference = ({ name, indexOffset, indexLength, indexDigest }: (typeof places)[Column]) => ({
     path: repo.store.localPath(name),
@@ -103,7 +104,7 @@ async function readMoved(repo: Repository): Promise<ReadonlyMap<string, MovedCol
 /** The manifest that a point stands on; CHAIN_BROKEN, in the name of `point`, when it is lost. */
 export async function readParent(repo: Repository, point: Manifest, parent: string): Promise<Manifest> {
   try {
-    return await readManifest(repo, parent);
+    return repo.recent(parent) ?? (await readManifest(repo, parent));
   } catch (error) {
     if (!isStrataError(error, 'POINT_NOT_FOUND', 'MANIFEST_DAMAGED')) throw error;
     const reason = error.code === 'POINT_NOT_FOUND' ? 'is missing' : 'is damaged';
@@ -111,8 +112,8 @@ export async function readParent(repo: Repository, point: Manifest, parent: stri
   }
 }
 
-function whyNotParent(parent: Manifest, point: Manifest, seen: readonly Link[]): string | null {
-  if (seen.some(({ manifest }) => manifest.id === parent.id)) return 'depends on it in turn';
+function whyNotParent(parent: Manifest, point: Manifest, seen: readonly Manifest[]): string | null {
+  if (seen.some(({ id }) => id === parent.id)) return 'depends on it in turn';
   return whyNotBelow(parent, point);
 }
 

@@ -16,6 +16,8 @@ const configSchema = z
     blockSize: z.int().refine(isBlockSize),
     packSize: z.int().min(1048576).max(1073741824),
     encryption: z.enum(['aes-256-gcm', 'none']),
+    /** What the server of an object store was found to do. */
+    storage: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
     master: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
@@ -25,8 +27,11 @@ const configSchema = z
 
 export type Config = Readonly<z.infer<typeof configSchema>>;
 
-/** A new repository's configuration. */
-export function newConfig(options: { blockSize: number; encryption: boolean }): Config {
+/** A new repository's configuration; `storage`: what the server of its object store can do, null for a folder. */
+export function newConfig(
+  options: { readonly blockSize: number; readonly encryption: boolean },
+  storage: Config['storage'] | null = null,
+): Config {
   const { blockSize, encryption } = options;
   if (!isBlockSize(blockSize)) {
     throw fail('USAGE', {
@@ -40,6 +45,7 @@ export function newConfig(options: { blockSize: number; encryption: boolean }): 
     blockSize,
     packSize: 33554432,
     encryption: encryption ? 'aes-256-gcm' : 'none',
+    ...(storage ? { storage } : {}),
     ...(encryption ? {} : { master: randomBytes(32).toString('hex') }),
   };
 }

@@ -7,7 +7,7 @@ import type { Repository } from './repository.ts';
 
 /** Reads parts of the disk of a point whose maps are given. */
 export function contentReader(repo: Repository, { id, blockSize }: Manifest, chain: Chain): ReadAt {
-  const packs = { folder: repo.store.localPath('packs') };
+  const { packs } = repo.store;
   return async (offset, length) => {
     try {
       return await native.readContent({ vault: repo.vault, chain, packs, blockSize, offset, length });

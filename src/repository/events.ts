@@ -1,4 +1,5 @@
 /** The one stream of events that every long action emits; faces draw, print or send it. The time is added by jobs. */
+import type { Traffic } from './stores/traffic.ts';
 
 export interface Warning {
   readonly code: WarningCode;
@@ -79,6 +80,12 @@ export type StrataEvent =
       readonly code: string;
       readonly message: string;
     }
+  | ({
+      /** What the action had to do with object storage; a job tells it with its result. */
+      readonly event: 'traffic';
+      /** US dollars, about (stores/traffic.ts). */
+      readonly estimate: number;
+    } & Traffic)
   | {
       /** A run that died was found; its packs that arrived are used. */
       readonly event: 'resumed';

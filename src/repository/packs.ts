@@ -1,12 +1,14 @@
 /** The packs in a repository: where they lie and whose they are (docs/format.md, Ids and Packs). */
-import { open } from 'node:fs/promises';
-import { fail, fromSystem } from '../errors.ts';
+import { fail } from '../errors.ts';
 import type { PackRef } from '../native.ts';
+import { concurrently } from './concurrently.ts';
 import type { Repository } from './repository.ts';
+import type { StoredObject } from './stores/store.ts';
 
 const endMagic = 'STRPEND1';
 const startLength = 16;
 const endLength = 16;
+const endsAtOnce = 8;
 
 /** Name of a pack in the store. */
 export function packName(id: string): string {
@@ -28,37 +30,37 @@ export async function listPacks(repo: Repository): Promise<Map<string, PackRef>>
   const packs = new Map<string, PackRef>();
   for await (const { name, bytes } of repo.store.list('packs/')) {
     const id = name.slice('packs/xx/'.length);
-    if (/^[0-9a-f]{32}$/.test(id) && name === packName(id))
-      packs.set(id, { id, path: repo.store.localPath(name), bytes });
+    if (/^[0-9a-f]{32}$/.test(id) && name === packName(id)) packs.set(id, repo.store.packRef(id, name, bytes));
   }
   return packs;
 }
 
-/** Whether a pack is as long as its end says; PACK_MISSING when it is not there at all. */
-export async function isWholePack(repo: Repository, id: string): Promise<boolean> {
-  const path = repo.store.localPath(packName(id));
-  const found = await repo.store.stat(packName(id));
-  if (found === null) throw fail('PACK_MISSING', { path, reason: 'restore points refer to it' });
-  const end = await readEnd(path, found.bytes);
+/** Whether all of these packs are as long as their ends say; PACK_MISSING when one is not there at all. */
+export async function arePacksWhole(repo: Repository, ids: readonly string[]): Promise<boolean> {
+  if (repo.store.folder !== null) {
+    const whole = await concurrently(ids, endsAtOnce, async (id) =>
+      isWhole(repo, await repo.store.stat(packName(id)), id),
+    );
+    return whole.every(Boolean);
+  }
+  // From afar a listing tells of all at once, and an object is there whole or not at all.
+  const packs = await listPacks(repo);
+  for (const id of ids) if (!packs.has(id)) throw missing(repo, id);
+  return true;
+}
+
+async function isWhole(repo: Repository, found: StoredObject | null, id: string): Promise<boolean> {
+  if (found === null) throw missing(repo, id);
+  if (found.bytes < startLength + endLength) return false;
+  const end = await repo.store.getRange(found.name, found.bytes - endLength, endLength);
   return (
-    end !== null &&
+    end.length === endLength &&
     end.toString('latin1', 8) === endMagic &&
     end.readUInt32LE(0) >= startLength &&
     end.readUInt32LE(0) + end.readUInt32LE(4) + endLength === found.bytes
   );
 }
 
-async function readEnd(path: string, bytes: number): Promise<Buffer | null> {
-  if (bytes < startLength + endLength) return null;
-  try {
-    const file = await open(path, 'r');
-    try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(endLength), 0, endLength, bytes - endLength);
-      return bytesRead === endLength ? buffer : null;
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw fromSystem(error, `cannot read ${path}`);
-  }
+function missing(repo: Repository, id: string) {
+  return fail('PACK_MISSING', { path: `${repo.location}/${packName(id)}`, reason: 'restore points refer to it' });
 }

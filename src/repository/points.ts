@@ -63,7 +63,9 @@ export async function listPoints(repo: Repository, filter: PointFilter = {}): Pr
     if (record === null) return null;
     try {
       if (record instanceof Error) throw record;
-      return pointOf(openManifest(repo, id, record), marks.get(id));
+      const manifest = openManifest(repo, id, record);
+      repo.remember(manifest);
+      return pointOf(manifest, marks.get(id));
     } catch (error) {
       if (!isStrataError(error)) throw error;
       // One that is forgotten is gone from lists, whatever became of its manifest.

@@ -2,9 +2,8 @@
 import { fail, fromNative } from '../errors.ts';
 import { type ChainStatistics, native, type VerifyOutcome } from '../native.ts';
 import { chainOf, type PointChain } from './chain.ts';
-import { concurrently } from './concurrently.ts';
 import type { Manifest } from './manifest.ts';
-import { isWholePack, packName } from './packs.ts';
+import { arePacksWhole, packName } from './packs.ts';
 import type { Repository } from './repository.ts';
 import { watch } from './watch.ts';
 
@@ -25,9 +24,8 @@ export async function requireReadable(
 ): Promise<Readable> {
   const chain = await chainOf(repo, manifest, compare ? ['loc', 'dig'] : ['loc']);
   const statistics = await statisticsOf(repo, manifest, chain);
-  const whole = await concurrently(statistics.packs, 8, (id) => isWholePack(repo, id));
   // A pack with a damaged end may still hold all that is needed: only reading everything tells.
-  if (!whole.every(Boolean)) await requireSound(repo, manifest, chain, signal);
+  if (!(await arePacksWhole(repo, statistics.packs))) await requireSound(repo, manifest, chain, signal);
   return { chain, statistics };
 }
 
@@ -53,7 +51,7 @@ async function requireSound(
   if (cancelled) throw fail('INTERRUPTED', { action: 'the check before the restore' });
   const needed = damage.find(({ length }) => length > 0);
   if (needed === undefined) return;
-  const path = repo.store.localPath(packName(needed.pack));
+  const path = `${repo.location}/${packName(needed.pack)}`;
   throw fail('PACK_READ', { path, reason: `${needed.message} (disk range ${needed.offset}+${needed.length})` });
 }
 
@@ -63,7 +61,7 @@ async function readAll(
   chain: PointChain['layers'],
   signal: AbortSignal,
 ): Promise<VerifyOutcome> {
-  const packs = { folder: repo.store.localPath('packs') };
+  const { packs } = repo.store;
   const sample = { samplePercent: 100, seed: 0, threads: 0, suspects: [] };
   try {
     const run = native.startVerify({ vault: repo.vault, chain, packs, size, blockSize, ...sample });

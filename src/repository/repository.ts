@@ -1,16 +1,16 @@
 /** An open repository: its configuration, its object store and the vault that seals and opens its frames. */
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import { fail, isStrataError } from '../errors.ts';
 import { native, type Vault } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
 import { discardKeys, storeKey, unlock } from './keys.ts';
-import { createLocalStore } from './stores/create.ts';
-import { LocalStore } from './stores/local.ts';
+import type { Manifest } from './manifest.ts';
+import { createStore, openStore, type StoreOptions } from './stores/open.ts';
 import type { ObjectStore } from './stores/store.ts';
 
 /** What `Repository.create` needs to know. */
-export interface CreateOptions {
+export interface CreateOptions extends StoreOptions {
   readonly blockSize: number;
   readonly encryption: boolean;
   /** Needed with encryption. */
@@ -31,6 +31,7 @@ export class Repository {
   readonly keyId: string | null;
   /** The master key, for wrapping it with another passphrase. */
   readonly master: Buffer;
+  readonly #recent = new LRUCache<string, Manifest>({ max: 20_000, ttl: 60_000 });
 
   private constructor(store: ObjectStore, config: Config, opened: Opened) {
     this.location = store.location;
@@ -42,15 +43,16 @@ export class Repository {
   }
 
   /**
-   * Makes a repository at a folder that is empty or does not exist yet. Only the existence of `strata.json` makes the
+   * Makes a repository at a folder that is empty or does not exist yet, or a prefix that no object has. Only the existence of `strata.json` makes the
    * folder a repository, so the key comes before it. Of two that are made in one place at once, the one that creates
    * `strata.json` wins and removes all other keys; the other one removes its own.
    */
   static async create(location: string, options: CreateOptions): Promise<Repository> {
-    const config = newConfig(options);
     const passphrase = options.passphrase ?? '';
+    newConfig(options);
     if (options.encryption && passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
-    const store = await createLocalStore(localPath(location));
+    const { store, abilities } = await createStore(location, options);
+    const config = newConfig(options, abilities);
     const key = options.encryption ? await storeKey(store, config.id, randomBytes(32), passphrase, 'first') : null;
     try {
       await store.put(configName, Buffer.from(`${JSON.stringify(config, null, 2)}\n`));
@@ -61,23 +63,48 @@ export class Repository {
     }
     await discardKeys(store, (id) => id !== key?.id);
     // Read back rather than trusted: what cannot be opened now could not be opened later.
-    return Repository.open(location, async () => passphrase);
+    await store.close();
+    return Repository.open(location, async () => passphrase, options);
   }
 
   /** Whether a passphrase is needed to open a repository. */
-  static async isEncrypted(location: string): Promise<boolean> {
-    return (await readConfig(new LocalStore(localPath(location)))).encryption !== 'none';
+  static async isEncrypted(location: string, options: StoreOptions = {}): Promise<boolean> {
+    const store = await openStore(location, options);
+    try {
+      return (await readConfig(store)).encryption !== 'none';
+    } finally {
+      await store.close();
+    }
   }
 
   /** Opens a repository; `passphrase` is only called when it is encrypted. */
-  static async open(location: string, passphrase: () => Promise<string>): Promise<Repository> {
-    const store = new LocalStore(localPath(location));
-    const config = await readConfig(store);
-    const opened =
-      config.master === undefined
-        ? await unlock(store, config.id, await passphrase())
-        : { master: Buffer.from(config.master, 'hex'), keyId: null };
-    return new Repository(store, config, opened);
+  static async open(
+    location: string,
+    passphrase: () => Promise<string>,
+    options: StoreOptions = {},
+  ): Promise<Repository> {
+    const store = await openStore(location, options);
+    try {
+      const config = await readConfig(store);
+      const opened =
+        config.master === undefined
+          ? await unlock(store, config.id, await passphrase())
+          : { master: Buffer.from(config.master, 'hex'), keyId: null };
+      return new Repository(store, config, opened);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** Keeps a manifest that was just read, for who walks down a chain from afar and would wait for each again. */
+  remember(manifest: Manifest): void {
+    if (this.store.folder === null) this.#recent.set(manifest.id, manifest);
+  }
+
+  /** A manifest that was read within the last minute. */
+  recent(id: string): Manifest | undefined {
+    return this.#recent.get(id);
   }
 
   /** Forgets the master key; the repository cannot be used afterwards. */
@@ -97,11 +124,4 @@ async function readConfig(store: ObjectStore): Promise<Config> {
     throw fail('NO_REPOSITORY', { location, reason: 'there is no strata.json' }, { cause: error });
   }
   return parseConfig(text);
-}
-
-function localPath(location: string): string {
-  if (location.startsWith('s3://')) {
-    throw fail('NOT_SUPPORTED', { feature: 'a repository in object storage', instead: 'give a folder' });
-  }
-  return resolve(location);
 }

@@ -89,7 +89,8 @@ async function realPathOf(given: string, found: BigIntStats | null): Promise<str
 }
 
 async function requireOutside(repo: Repository, path: string, found: BigIntStats | null): Promise<void> {
-  const repository = await realpath(repo.location);
+  if (repo.store.folder === null) return;
+  const repository = await realpath(repo.store.folder);
   if (path === repository || path.startsWith(join(repository, '/'))) throw fail('TARGET_IN_REPOSITORY', { path });
   if (found === null) return;
   const storage = await storageUnder(repository);

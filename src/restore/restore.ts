@@ -139,7 +139,7 @@ async function run(task: Task, handle: FileHandle, mode: RestoreOptions['mode'])
     const run = native.startRestore({
       vault: repo.vault,
       chain: readable.chain.layers,
-      packs: { folder: repo.store.localPath('packs') },
+      packs: repo.store.packs,
       fd: handle.fd,
       size: point.size,
       blockSize: point.manifest.blockSize,

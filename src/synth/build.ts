@@ -83,7 +83,7 @@ async function merge(
     const run = native.startSynthesis({
       vault: repo.vault,
       chain: layers,
-      packs: { folder: repo.store.localPath('packs') },
+      packs: repo.store.packs,
       size: point.size,
       blockSize: point.manifest.blockSize,
       spool,

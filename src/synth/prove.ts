@@ -18,7 +18,7 @@ export async function proveMaps(repo: Repository, point: string, signal: AbortSi
     const run = native.startVerify({
       vault: repo.vault,
       chain: layers,
-      packs: { folder: repo.store.localPath('packs') },
+      packs: repo.store.packs,
       size,
       blockSize,
       samplePercent: 0,

@@ -53,6 +53,15 @@ export function describeStore(name: string, make: () => Promise<ObjectStore>): v
       expect(await readFile(file, 'utf8')).toBe('second');
     });
 
+    it('gives parts of an object', async () => {
+      const store = await make();
+      const content = randomBytes(10_000);
+      await store.put('packs/00/x', content);
+      expect((await store.getRange('packs/00/x', 1234, 4321)).equals(content.subarray(1234, 5555))).toBe(true);
+      expect((await store.getRange('packs/00/x', 9000, 4096)).equals(content.subarray(9000))).toBe(true);
+      await expect(store.getRange('packs/00/none', 0, 1)).rejects.toMatchObject({ code: 'OBJECT_MISSING' });
+    });
+
     it('says what is missing', async () => {
       const store = await make();
       expect(await store.stat('points/none')).toBeNull();
@@ -86,8 +95,21 @@ export function describeStore(name: string, make: () => Promise<ObjectStore>): v
 
     it('has its objects where the addon can read them', async () => {
       const store = await make();
-      await store.put('packs/00/x', Buffer.from('content'));
-      expect(await readFile(store.localPath('packs/00/x'), 'utf8')).toBe('content');
+      await store.put('maps/x', Buffer.from('content'));
+      const objects = [
+        { name: 'maps/x', bytes: 7 },
+        { name: 'maps/none', bytes: 7 },
+      ];
+      expect(await store.bring(objects)).toEqual([7, null]);
+      expect(await readFile(store.localPath('maps/x'), 'utf8')).toBe('content');
+    });
+
+    it('removes many at once', async () => {
+      const store = await make();
+      const names = Array.from({ length: 30 }, (_, n) => `bad/${n}`);
+      for (const name of names) await store.put(name, Buffer.from('x'));
+      await store.removeAll([...names.slice(1), 'bad/none']);
+      expect(await namesOf(store, 'bad/')).toEqual(['bad/0']);
     });
 
     it('keeps a spool folder for each run until it is cleared', async () => {

@@ -6,6 +6,7 @@ import { verify } from '../../src/backup/verify.ts';
 import { findRemains, type Remains } from '../../src/jobs/remains.ts';
 import { listPoints } from '../../src/repository/points.ts';
 import { Repository } from '../../src/repository/repository.ts';
+import type { StoreOptions } from '../../src/repository/stores/open.ts';
 import { restore } from '../../src/restore/restore.ts';
 
 const never = new AbortController().signal;
@@ -23,9 +24,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Opens an unencrypted repository. */
-export async function openEngine(location: string): Promise<Engine> {
-  const repo = await Repository.open(location, () => Promise.reject(new Error('it is not encrypted')));
+/** Opens an unencrypted repository; `target` is a path for what is restored. */
+export async function openEngine(
+  location: string,
+  options: StoreOptions = {},
+  target = `${location}.out`,
+): Promise<Engine> {
+  const repo = await Repository.open(location, () => Promise.reject(new Error('it is not encrypted')), options);
   const quiet = () => {};
   return {
     points: async () => (await listPoints(repo)).points.map(({ id }) => id),
@@ -36,7 +41,6 @@ export async function openEngine(location: string): Promise<Engine> {
       return made.point ?? '';
     },
     expectContent: async (point, content) => {
-      const target = `${location}.out`;
       await restore(repo, { point, to: target }, quiet, never);
       expect((await readFile(target)).equals(content), `${point} is not bit-exact`).toBe(true);
       await rm(target);

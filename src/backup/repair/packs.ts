@@ -35,6 +35,6 @@ export async function salvagePacks(
     const made = await workshop.salvage(pack, id);
     if (made === null) continue;
     await repo.store.adopt(packName(id), made.path);
-    workshop.replacePack(pack, { id, path: repo.store.localPath(packName(id)), bytes: made.bytes });
+    workshop.replacePack(pack, repo.store.packRef(id, packName(id), made.bytes));
   }
 }

@@ -126,7 +126,7 @@ export class Workshop {
         column,
         loc,
         dig: column === 'loc' ? layer.dig : null,
-        packs: { folder: repo.store.localPath('packs') },
+        packs: repo.store.packs,
         size: manifest.size,
         blockSize: manifest.blockSize,
         dedup,

@@ -5,6 +5,7 @@ import { completionScript, type Shell, shells } from '../completion/scripts.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { printResult } from '../output.ts';
 import { isPassphraseGiven, openingPassphrase } from '../passphrase.ts';
+import { storageOf } from '../storage-options.ts';
 import { formatTime } from '../units.ts';
 
 export function addCompletion(program: Command): void {
@@ -40,7 +41,12 @@ async function pointsOf(repo: string | undefined): Promise<Candidate[]> {
   if (!location) return [];
   const { pointsJob } = await import('../../jobs/points.ts');
   const { points } = await pointsJob(
-    { location, passphrase: () => openingPassphrase(undefined), passphraseGiven: isPassphraseGiven(undefined) },
+    {
+      location,
+      storage: storageOf({}),
+      passphrase: () => openingPassphrase(undefined),
+      passphraseGiven: isPassphraseGiven(undefined),
+    },
     {},
   );
   return points.map((point) => ({

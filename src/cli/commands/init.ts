@@ -34,8 +34,10 @@ Examples:
   perform<InitOptions, []>(command, async (session, options) => {
     const { initJob } = await import('../../jobs/init.ts');
     const { passwordFile } = command.optsWithGlobals<InitOptions>();
+    const { location, storage } = session.access();
     const made = await initJob({
-      location: session.access().location,
+      location,
+      storage,
       blockSize: options.blockSize,
       encryption: options.encryption,
       passphrase: () => firstPassphrase(passwordFile),

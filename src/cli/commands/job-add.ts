@@ -96,10 +96,12 @@ Examples:
     const { addSavedJob } = await import('../../jobs/schedule/add.ts');
     const { schedulePlaces } = await import('../../jobs/schedule/places.ts');
     const { every, calendar, timeZone } = options;
+    const { location, storage } = session.access();
     const result = await addSavedJob(
       {
         name,
-        location: session.access().location,
+        location,
+        storage,
         passwordFile: session.passwordFile,
         every,
         calendar,

@@ -7,7 +7,9 @@ import { checkTrackerPolicy } from '../../backup/trackers/tracker.ts';
 import { fail } from '../../errors.ts';
 import { Repository } from '../../repository/repository.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
-import { refuseUrl } from '../access.ts';
+import { absoluteLocation } from '../../repository/stores/open.ts';
+import { isS3Location } from '../../repository/stores/s3/address.ts';
+import type { StorageSettings } from '../../repository/stores/settings.ts';
 import type { ConsolidationRequest } from '../consolidate.ts';
 import { localTimeZone } from './calendar.ts';
 import { isStale } from './install.ts';
@@ -35,6 +37,7 @@ export type JobSettings =
 export interface AddRequest {
   readonly name: string;
   readonly location: string;
+  readonly storage: StorageSettings;
   readonly passwordFile: string | undefined;
   /** An interval such as 6h, or a cron expression; neither for a job that is only run by hand. */
   readonly every: string | undefined;
@@ -59,15 +62,16 @@ export interface AddResult {
 export async function addSavedJob(request: AddRequest, places: Places): Promise<AddResult> {
   const { name, replace, dryRun } = request;
   requireJobName(name);
-  refuseUrl(request.location);
   refuseTimeZone(request);
+  const repository = absoluteLocation(request.location);
   const timeZone = request.timeZone ?? localTimeZone();
   const { kind, settings } = completed(request.settings, timeZone);
   const job = checkJob({
     format: 1,
     name,
     kind,
-    repository: resolve(request.location),
+    repository,
+    ...(isS3Location(repository) ? { storage: request.storage } : {}),
     passwordFile: request.passwordFile === undefined ? null : resolve(request.passwordFile),
     schedule: scheduleOf(request, timeZone),
     saved: new Date().toISOString(),
@@ -123,8 +127,8 @@ function scheduleOf({ every, calendar }: AddRequest, timeZone: string): Schedule
 }
 
 /** Whoever runs the job may have nobody to ask. */
-async function requirePassphrase({ repository, passwordFile }: SavedJob): Promise<void> {
-  const encrypted = await Repository.isEncrypted(repository);
+async function requirePassphrase({ repository, storage, passwordFile }: SavedJob): Promise<void> {
+  const encrypted = await Repository.isEncrypted(repository, { storage });
   if (passwordFile === null) {
     if (!encrypted) return;
     const problem = `the repository is encrypted, and a job keeps no passphrase: name a file with it by --password-file`;

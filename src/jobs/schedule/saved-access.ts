@@ -1,6 +1,7 @@
 /** How a saved job gets at its repository: with the passphrase of its file, or as whoever runs it says. */
 import { readFile } from 'node:fs/promises';
 import { fail, reasonOf } from '../../errors.ts';
+import { usualSettings } from '../../repository/stores/settings.ts';
 import type { RepositoryAccess } from '../access.ts';
 import type { SavedJob } from './saved-job.ts';
 
@@ -15,9 +16,10 @@ export const nobody: AskPassphrase = {
 };
 
 /** Access to the repository of a job; `ask` is only used when the job names no file. */
-export function accessOf({ repository, passwordFile }: SavedJob, ask: AskPassphrase): RepositoryAccess {
-  if (passwordFile === null) return { ...ask, location: repository };
-  return { location: repository, passphrase: () => readPassphrase(passwordFile), passphraseGiven: true };
+export function accessOf(saved: SavedJob, ask: AskPassphrase): RepositoryAccess {
+  const { repository: location, storage = usualSettings, passwordFile } = saved;
+  if (passwordFile === null) return { ...ask, location, storage };
+  return { location, storage, passphrase: () => readPassphrase(passwordFile), passphraseGiven: true };
 }
 
 /** A passphrase from a file, without its last line break: USAGE when it cannot be read. */

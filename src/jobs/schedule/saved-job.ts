@@ -12,6 +12,16 @@ import { parseInterval } from './interval.ts';
 
 const absolutePath = z.string().refine((path) => path.startsWith('/'), { error: 'it is not an absolute path' });
 const someText = z.string().min(1, { error: 'it is empty' });
+const limit = z.int().positive().nullable();
+
+/** How object storage is reached, without its keys; absent for a folder. */
+const storageSchema = z.strictObject({
+  endpoint: someText.nullable(),
+  pathStyle: z.boolean(),
+  plainHttp: z.boolean(),
+  uploadLimit: limit,
+  downloadLimit: limit,
+});
 
 /** An interval from one start to the next, or a calendar. */
 export type Schedule = { readonly every: string } | Calendar;
@@ -106,6 +116,7 @@ const common = {
   name: z.string(),
   /** Where the repository is. */
   repository: someText,
+  storage: storageSchema.optional(),
   /** A file with its passphrase; null when it needs none, or whoever starts the job gives it. */
   passwordFile: absolutePath.nullable(),
   /** Null for a job that is only run by hand. */

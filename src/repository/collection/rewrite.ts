@@ -109,7 +109,7 @@ async function relocate(
   try {
     const run = native.startRelocation({
       vault: repo.vault,
-      packs: { folder: repo.store.localPath('packs') },
+      packs: repo.store.packs,
       packSize: repo.config.packSize,
       blockSize: repo.config.blockSize,
       spool,

@@ -9,10 +9,10 @@ import type { Dirent } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, fromSystem, type StrataError } from '../../errors.ts';
-import { native } from '../../native.ts';
+import { native, type PackPlace, type PackRef } from '../../native.ts';
 import { concurrently } from '../concurrently.ts';
 import { failpoint } from '../failpoint.ts';
-import type { ObjectStore, StoredObject } from './store.ts';
+import type { ObjectStore, SizedObject, StoredObject } from './store.ts';
 
 const removalsAtOnce = 16;
 const statsAtOnce = 16;
@@ -21,11 +21,16 @@ const listedAtOnce = 1000;
 
 export class LocalStore implements ObjectStore {
   readonly location: string;
+  readonly folder: string;
+  readonly traffic = null;
+  readonly packs: PackPlace;
   /** Folders known to be durable, so that each is made and synced once. */
   readonly #known = new Set<string>();
 
   constructor(location: string) {
     this.location = location;
+    this.folder = location;
+    this.packs = { folder: this.localPath('packs') };
   }
 
   async put(name: string, content: Uint8Array): Promise<void> {
@@ -127,6 +132,30 @@ export class LocalStore implements ObjectStore {
         if (!isMissing(error)) throw this.#failed(`remove from ${folder}`, error);
       }
     }
+  }
+
+  async getRange(name: string, offset: number, length: number): Promise<Buffer> {
+    try {
+      failpoint('store.read');
+      const file = await open(this.localPath(name), 'r');
+      try {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (isMissing(error)) throw fail('OBJECT_MISSING', { name }, { cause: error });
+      throw this.#failed(`read ${name}`, error);
+    }
+  }
+
+  packRef(id: string, name: string, bytes: number): PackRef {
+    return { id, path: this.localPath(name), bytes };
+  }
+
+  bring(objects: readonly SizedObject[]): Promise<(number | null)[]> {
+    return concurrently(objects, statsAtOnce, async ({ name }) => (await this.stat(name))?.bytes ?? null);
   }
 
   localPath(name: string): string {

@@ -6,6 +6,8 @@
  * Every failure is a StrataError.
  */
 import type { StrataError } from '../../errors.ts';
+import type { PackPlace, PackRef } from '../../native.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface StoredObject {
   readonly name: string;
@@ -13,9 +15,17 @@ export interface StoredObject {
   readonly modified: Date;
 }
 
+export type SizedObject = Pick<StoredObject, 'name' | 'bytes'>;
+
 export interface ObjectStore {
   /** Where the objects lie, for messages. */
   readonly location: string;
+  /** The folder that they lie in; null: elsewhere. */
+  readonly folder: string | null;
+  /** What went over the network; null for a folder. */
+  readonly traffic: Traffic | null;
+  /** Where the addon reads packs. */
+  readonly packs: PackPlace;
   /** Creates an object. */
   put(name: string, content: Uint8Array): Promise<void>;
   /** Creates an object from a finished file of the spool folder; the file is gone afterwards. */
@@ -33,7 +43,16 @@ export interface ObjectStore {
   remove(name: string): Promise<void>;
   /** Removes objects in no particular order; when it fails, some are gone and some are not. */
   removeAll(names: readonly string[]): Promise<void>;
-  /** Path at which the addon can read an object, or a folder of objects. */
+  /** A part of an object, shorter when it ends before; OBJECT_MISSING. */
+  getRange(name: string, offset: number, length: number): Promise<Buffer>;
+  /** How the addon is told of a pack. */
+  packRef(id: string, name: string, bytes: number): PackRef;
+  /**
+   * Has objects of about these sizes at their local paths, for as long as the store is open. Returns their true sizes; null for one
+   * that is not there.
+   */
+  bring(objects: readonly SizedObject[]): Promise<(number | null)[]>;
+  /** Path at which the addon can read an object once it was brought. */
   localPath(name: string): string;
   /** The folder for unfinished files of a run; made when it is not there. */
   spool(run: string): Promise<string>;

@@ -1,6 +1,6 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { isWholePack, listPacks, packName, runOfPack } from '../../../src/repository/packs.ts';
+import { arePacksWhole, listPacks, packName, runOfPack } from '../../../src/repository/packs.ts';
 import { scratchRepository } from '../scratch.ts';
 
 const id = `${'ab'.repeat(12)}0000001f`;
@@ -28,12 +28,12 @@ describe('packs', () => {
 
   it('are whole when their end tells their length', async () => {
     const repo = await scratchRepository();
-    await expect(isWholePack(repo, id)).rejects.toMatchObject({ code: 'PACK_MISSING', exitCode: 13 });
+    await expect(arePacksWhole(repo, [id])).rejects.toMatchObject({ code: 'PACK_MISSING', exitCode: 13 });
     await repo.store.put(packName(id), packOf());
-    expect(await isWholePack(repo, id)).toBe(true);
+    expect(await arePacksWhole(repo, [id])).toBe(true);
     for (const bytes of [215, 200, 100, 31, 16, 0]) {
       await truncate(repo.store.localPath(packName(id)), bytes);
-      expect(await isWholePack(repo, id)).toBe(false);
+      expect(await arePacksWhole(repo, [id])).toBe(false);
     }
   });
 
@@ -45,6 +45,6 @@ describe('packs', () => {
     const repo = await scratchRepository();
     await repo.store.put(packName(id), Buffer.alloc(1));
     await writeFile(repo.store.localPath(packName(id)), pack);
-    expect(await isWholePack(repo, id)).toBe(false);
+    expect(await arePacksWhole(repo, [id])).toBe(false);
   });
 });

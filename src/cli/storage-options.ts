@@ -1,0 +1,37 @@
+/** How object storage is reached, as the line and the environment say. */
+import { Option } from 'commander';
+import type { StorageSettings } from '../repository/stores/settings.ts';
+import { size, text } from './option-values.ts';
+
+export interface StorageOptions {
+  readonly s3Endpoint?: string;
+  readonly s3PathStyle?: true;
+  readonly s3PlainHttp?: true;
+  readonly limitUpload?: number;
+  readonly limitDownload?: number;
+}
+
+export function storageOptions(): Option[] {
+  return [
+    new Option('--s3-endpoint <url>', 'server of an s3:// repository, when it is not AWS').argParser(text),
+    new Option('--s3-path-style', 'ask it for https://host/bucket/… rather than https://bucket.host/…'),
+    new Option('--s3-plain-http', 'allow an http:// endpoint'),
+    new Option('--limit-upload <size>', 'at most so many bytes a second to object storage').argParser(size),
+    new Option('--limit-download <size>', 'at most so many bytes a second from object storage').argParser(size),
+  ];
+}
+
+/** The settings; an option goes before a variable. */
+export function storageOf(options: StorageOptions, env: NodeJS.ProcessEnv = process.env): StorageSettings {
+  return {
+    endpoint: options.s3Endpoint ?? (env.STRATA_S3_ENDPOINT || null),
+    pathStyle: options.s3PathStyle === true || isSet(env.STRATA_S3_PATH_STYLE),
+    plainHttp: options.s3PlainHttp === true || isSet(env.STRATA_S3_PLAIN_HTTP),
+    uploadLimit: options.limitUpload ?? null,
+    downloadLimit: options.limitDownload ?? null,
+  };
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && value !== '0';
+}

@@ -1,0 +1,52 @@
+/** The object store of a location: a folder, or a bucket. What talks to buckets is loaded only for them. */
+import { resolve } from 'node:path';
+import { fail } from '../../errors.ts';
+import { createLocalStore } from './create.ts';
+import { LocalStore } from './local.ts';
+import { isS3Location } from './s3/address.ts';
+import type { StorageSettings } from './settings.ts';
+import type { ObjectStore } from './store.ts';
+
+export interface StoreOptions {
+  /** Of object storage. */
+  readonly storage?: StorageSettings | undefined;
+  /** Uses no copies that were made before: for who is to say what is in the store. */
+  readonly fresh?: boolean | undefined;
+  /** Ends requests that are under way. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a new store can do, as `strata.json` keeps it; null: a folder, which can do all that is needed. */
+export type StoreAbilities = Readonly<Record<string, string | number | boolean>> | null;
+
+export interface CreatedStore {
+  readonly store: ObjectStore;
+  readonly abilities: StoreAbilities;
+}
+
+/** The location as messages, records and other processes name it. */
+export function absoluteLocation(location: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(location)?.[1];
+  if (scheme === undefined) return resolve(location);
+  // `sftp://host/x` is no folder named `sftp:`.
+  if (!isS3Location(location)) {
+    throw fail('NOT_SUPPORTED', { feature: `a repository at ${scheme}://`, instead: 'use a local folder or s3://' });
+  }
+  return location.replace(/\/+$/, '');
+}
+
+/** The store at a location, whether there is a repository or not. */
+export async function openStore(location: string, options: StoreOptions = {}): Promise<ObjectStore> {
+  const absolute = absoluteLocation(location);
+  if (!isS3Location(absolute)) return new LocalStore(absolute);
+  const { openS3Store } = await import('./s3/open.ts');
+  return openS3Store(absolute, options);
+}
+
+/** Makes a store for a new repository: REPOSITORY_EXISTS, LOCATION_NOT_EMPTY, LOCATION_UNSUITABLE. */
+export async function createStore(location: string, options: StoreOptions = {}): Promise<CreatedStore> {
+  const absolute = absoluteLocation(location);
+  if (!isS3Location(absolute)) return { store: await createLocalStore(absolute), abilities: null };
+  const { createS3Store } = await import('./s3/create.ts');
+  return createS3Store(absolute, options);
+}

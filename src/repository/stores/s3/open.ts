@@ -1,0 +1,31 @@
+/** From an address and settings to a store. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { StoreOptions } from '../open.ts';
+import { type StorageSettings, usualSettings } from '../settings.ts';
+import { parseS3Address } from './address.ts';
+import { Bucket } from './bucket.ts';
+import { connect } from './connect.ts';
+import { S3Store } from './store.ts';
+
+/** The store at an address: USAGE when it is none, or the settings cannot be used. Nothing is sent yet. */
+export function openS3Store(location: string, options: StoreOptions): S3Store {
+  const address = parseS3Address(location);
+  const settings = settingsOf(options.storage ?? usualSettings);
+  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
+  const server = settings.endpoint ?? 'AWS';
+  const bucket = openBucket(address.bucket, settings, options.signal);
+  return new S3Store({ address, bucket, caches, server, fresh: options.fresh === true });
+}
+
+/** One bucket, for who needs no store. */
+export function openBucket(name: string, settings: StorageSettings, signal: AbortSignal | undefined): Bucket {
+  const endpoint = settings.endpoint ?? 'AWS';
+  return new Bucket({ client: connect(settings), name, endpoint, signal });
+}
+
+/** With what the environment of the AWS tools names as the server. */
+function settingsOf(settings: StorageSettings): StorageSettings {
+  const endpoint = settings.endpoint ?? (process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL || null);
+  return { ...settings, endpoint };
+}

@@ -1,0 +1,113 @@
+/**
+ * What a server really does, tried before a repository is trusted to it. Without creation that one of many wins, two machines could
+ * both believe that they had made a point: such a server is refused. What else it can do is kept in `strata.json`.
+ */
+import { randomBytes } from 'node:crypto';
+import { fail, isStrataError } from '../../../errors.ts';
+import type { Bucket } from './bucket.ts';
+import { smallestPart } from './upload.ts';
+
+export const probeFolder = 'probe/';
+const rounds = 8;
+const racers = 4;
+/** Large enough to be on its way for a while. */
+const largeBody = 3 * 1024 ** 2;
+
+export interface S3Abilities {
+  readonly [name: string]: string | number | boolean;
+  /** When it was tried. */
+  readonly probed: string;
+  /** Parts of objects can be copied by the server. */
+  readonly partCopy: boolean;
+}
+
+/** Tries a bucket: LOCATION_UNSUITABLE when it cannot hold a repository. What it writes it removes. */
+export async function probe(bucket: Bucket, folder: string): Promise<S3Abilities> {
+  const run = randomBytes(8).toString('hex');
+  const made: string[] = [];
+  const keyOf = (name: string) => {
+    const key = `${folder}${probeFolder}${run}-${name}`;
+    made.push(key);
+    return key;
+  };
+  try {
+    await proveCondition(bucket, keyOf('condition'));
+    for (let round = 0; round < rounds; round++) {
+      await proveRace(bucket, keyOf(`race-${round}`), round === 0 ? largeBody : 1024);
+    }
+    await proveRange(bucket, keyOf('range'));
+    return { probed: new Date().toISOString(), partCopy: await copiesParts(bucket, keyOf('from'), keyOf('to')) };
+  } finally {
+    // Whoever may only add cannot remove them; they are small, and belong to nobody.
+    await bucket.remove(made).catch(unlessForbidden);
+  }
+}
+
+function unsuitable(bucket: Bucket, reason: string) {
+  return fail('LOCATION_UNSUITABLE', { location: `bucket ${bucket.name}`, reason });
+}
+
+async function proveCondition(bucket: Bucket, key: string): Promise<void> {
+  await bucket.create(key, Buffer.from('first'));
+  if (await creates(bucket, key, Buffer.from('second'))) {
+    throw unsuitable(bucket, 'the server ignores the condition that an object must not exist (If-None-Match)');
+  }
+}
+
+/** Of several that create one object at once exactly one must win, and what it sent must be there. */
+async function proveRace(bucket: Bucket, key: string, bytes: number): Promise<void> {
+  const bodies = Array.from({ length: racers }, () => randomBytes(bytes));
+  const won = await Promise.all(bodies.map((body) => creates(bucket, key, body)));
+  const winners = bodies.filter((_, racer) => won[racer]);
+  if (winners.length !== 1 || !(await bucket.get(key)).equals(winners[0] ?? Buffer.alloc(0))) {
+    throw unsuitable(bucket, `of ${racers} that created an object at once ${winners.length} were told that they had`);
+  }
+}
+
+async function proveRange(bucket: Bucket, key: string): Promise<void> {
+  const body = randomBytes(10_000);
+  await bucket.create(key, body);
+  const parts = await Promise.all([
+    bucket.get(key, { offset: 1234, length: 4321 }),
+    bucket.get(key, { offset: 9000, length: 4096 }),
+  ]);
+  if (!parts[0].equals(body.subarray(1234, 1234 + 4321)) || !parts[1].equals(body.subarray(9000))) {
+    throw unsuitable(bucket, 'the server gives other bytes than those of the range that was asked for');
+  }
+}
+
+/** Whether the server makes an object of parts of others; the bytes decide, not the answer. */
+async function copiesParts(bucket: Bucket, from: string, to: string): Promise<boolean> {
+  const body = randomBytes(2 * smallestPart + 3);
+  await bucket.create(from, body);
+  try {
+    const uploadId = await bucket.startUpload(to);
+    const ranges = [
+      { offset: 1, length: smallestPart },
+      { offset: 7, length: 1001 },
+    ];
+    const parts = await Promise.all(
+      ranges.map((range, index) => bucket.copyPart(to, uploadId, index + 1, { key: from, ...range })),
+    );
+    await bucket.finishUpload(to, uploadId, parts, smallestPart + 1001);
+    const expected = Buffer.concat(ranges.map(({ offset, length }) => body.subarray(offset, offset + length)));
+    return (await bucket.get(to)).equals(expected);
+  } catch (error) {
+    if (isStrataError(error, 'STORAGE_FAILED', 'STORAGE_FORBIDDEN')) return false;
+    throw error;
+  }
+}
+
+async function creates(bucket: Bucket, key: string, body: Uint8Array): Promise<boolean> {
+  try {
+    await bucket.create(key, body);
+    return true;
+  } catch (error) {
+    if (isStrataError(error, 'OBJECT_EXISTS')) return false;
+    throw error;
+  }
+}
+
+function unlessForbidden(error: unknown): void {
+  if (!isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
+}

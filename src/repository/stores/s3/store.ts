@@ -1,0 +1,240 @@
+/**
+ * The object store in a bucket (docs/design.md, Object storage).
+ *
+ * Records are created by one conditional request each. Packs and maps have names that no other run can choose, and may come in
+ * parts. Maps are brought to the local disk whole before the addon reads them; of packs it asks for ranges.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fail, fromSystem, isStrataError, type StrataError } from '../../../errors.ts';
+import type { PackPlace, PackRef } from '../../../native.ts';
+import { concurrently } from '../../concurrently.ts';
+import { Fetching } from '../fetching.ts';
+import { ObjectCache } from '../object-cache.ts';
+import type { ObjectStore, SizedObject, StoredObject } from '../store.ts';
+import type { Traffic } from '../traffic.ts';
+import { Turns } from '../turns.ts';
+import { formatS3Address, type S3Address } from './address.ts';
+import type { Bucket, Entry } from './bucket.ts';
+import { uploadFile } from './upload.ts';
+
+interface S3StoreOptions {
+  readonly address: S3Address;
+  readonly bucket: Bucket;
+  /** Of this machine, for copies and unfinished files of all repositories in object storage. */
+  readonly caches: string;
+  /** Which server it is: buckets of one name may be on several. */
+  readonly server: string;
+  /** Uses no copies that were made before, and leaves none. */
+  readonly fresh: boolean;
+}
+
+const readsAtOnce = 32;
+const uploadsAtOnce = 4;
+/** Of an object that is brought, at once in memory. */
+const pieceBytes = 16 * 1024 ** 2;
+/** Bytes of copies of one repository. */
+const cacheLimit = 4 * 1024 ** 3;
+const hexDigits = [...'0123456789abcdef'];
+
+export class S3Store implements ObjectStore {
+  readonly location: string;
+  readonly folder = null;
+  readonly #bucket: Bucket;
+  readonly #prefix: string;
+  readonly #folder: string;
+  readonly #cache: ObjectCache;
+  readonly #fresh: boolean;
+  readonly #uploads = new Turns(uploadsAtOnce);
+  #fetching: Fetching | undefined;
+
+  constructor({ address, bucket, caches, server, fresh }: S3StoreOptions) {
+    this.location = formatS3Address(address);
+    this.#bucket = bucket;
+    this.#prefix = address.prefix === '' ? '' : `${address.prefix}/`;
+    const id = createHash('sha256').update(`${server}\n${this.location}`).digest('hex').slice(0, 32);
+    this.#folder = join(caches, id);
+    this.#fresh = fresh;
+    const copies = fresh ? join('fresh', `${process.pid}-${randomBytes(4).toString('hex')}`) : 'copies';
+    this.#cache = new ObjectCache(join(this.#folder, copies), cacheLimit);
+  }
+
+  get traffic(): Traffic {
+    return this.#bucket.traffic;
+  }
+
+  put(name: string, content: Uint8Array): Promise<void> {
+    return this.#named(name, this.#bucket.create(this.#key(name), content));
+  }
+
+  async adopt(name: string, spoolFile: string): Promise<void> {
+    await this.#named(
+      name,
+      this.#uploads.take(() => uploadFile(this.#bucket, this.#key(name), spoolFile)),
+    );
+    // The next run begins with the map that this one has made.
+    if (name.startsWith('maps/')) await this.#cache.take(name, spoolFile);
+    else await rm(spoolFile, { force: true });
+  }
+
+  get(name: string): Promise<Buffer> {
+    return this.#named(name, this.#bucket.get(this.#key(name)));
+  }
+
+  getAll(names: readonly string[]): Promise<(Buffer | null | StrataError)[]> {
+    return concurrently(names, readsAtOnce, async (name) => {
+      try {
+        return await this.get(name);
+      } catch (error) {
+        if (isStrataError(error, 'OBJECT_MISSING')) return null;
+        if (isStrataError(error)) return error;
+        throw error;
+      }
+    });
+  }
+
+  async stat(name: string): Promise<StoredObject | null> {
+    const found = await this.#bucket.head(this.#key(name));
+    return found === null ? null : { name, bytes: found.bytes, modified: found.modified };
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredObject> {
+    // Packs are many, and evenly spread: sixteen listings at once instead of one page after the other.
+    if (prefix === 'packs/') {
+      const parts = await concurrently(hexDigits, hexDigits.length, (digit) => this.#listAll(`packs/${digit}`));
+      for (const part of parts) yield* part;
+    } else {
+      for await (const page of this.#bucket.list(this.#key(prefix))) yield* page.map((entry) => this.#object(entry));
+    }
+  }
+
+  async *names(prefix: string): AsyncIterable<string> {
+    for await (const { name } of this.list(prefix)) yield name;
+  }
+
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#bucket.remove([this.#key(name)]);
+    } catch (error) {
+      // Who may only add leaves its leases to expire; a collection by one who may remove clears them away.
+      if (!name.startsWith('leases/') || !isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
+    }
+  }
+
+  removeAll(names: readonly string[]): Promise<void> {
+    return this.#bucket.remove(names.map((name) => this.#key(name)));
+  }
+
+  localPath(name: string): string {
+    return this.#cache.pathOf(name);
+  }
+
+  bring(objects: readonly SizedObject[]): Promise<(number | null)[]> {
+    return concurrently(objects, readsAtOnce, async ({ name, bytes }) => {
+      const held = await this.#cache.hold(name);
+      if (held !== null) return held;
+      try {
+        await this.#cache.write(name, this.#pieces(name, bytes));
+        return await this.#cache.hold(name);
+      } catch (error) {
+        if (isStrataError(error, 'OBJECT_MISSING')) return null;
+        throw fromSystem(error, `cannot keep a copy of ${name} in ${this.#cache.folder}`);
+      }
+    });
+  }
+
+  /** An object of about so many bytes, in order. */
+  async *#pieces(name: string, bytes: number): AsyncIterable<Buffer> {
+    if (bytes <= pieceBytes) return yield await this.get(name);
+    for (let offset = 0; offset < bytes; offset += pieceBytes) {
+      yield await this.getRange(name, offset, Math.min(pieceBytes, bytes - offset));
+    }
+  }
+
+  get packs(): PackPlace {
+    this.#fetching ??= new Fetching({
+      range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }),
+      size: async (name) => {
+        const found = await this.stat(name);
+        if (found === null) throw fail('OBJECT_MISSING', { name });
+        return found.bytes;
+      },
+    });
+    return { folder: `${this.location}/packs`, remote: this.#fetching.remote };
+  }
+
+  packRef(id: string, name: string, bytes: number): PackRef {
+    return { ...this.packs, id, path: `${this.location}/${name}`, bytes };
+  }
+
+  getRange(name: string, offset: number, length: number): Promise<Buffer> {
+    return this.#named(name, this.#bucket.get(this.#key(name), { offset, length }));
+  }
+
+  async spool(run: string): Promise<string> {
+    const folder = this.#spoolPath(run);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      return folder;
+    } catch (error) {
+      throw fromSystem(error, `cannot make ${folder}`);
+    }
+  }
+
+  async spools(): Promise<readonly string[]> {
+    return readdir(this.#spoolPath('')).catch(() => []);
+  }
+
+  async clearSpool(run: string): Promise<void> {
+    await rm(this.#spoolPath(run), { recursive: true, force: true });
+  }
+
+  async clearUnfinished(before: Date): Promise<void> {
+    try {
+      for (const { key, uploadId, started } of await this.#bucket.unfinishedUploads(this.#prefix)) {
+        if (started < before) await this.#bucket.abortUpload(key, uploadId);
+      }
+    } catch (error) {
+      // They cost space until somebody who may, or a rule of the bucket, removes them.
+      if (!isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#fetching?.close();
+    this.#cache.close();
+    if (this.#fresh) await rm(this.#cache.folder, { recursive: true, force: true });
+    this.#bucket.close();
+  }
+
+  #spoolPath(run: string): string {
+    return join(this.#folder, 'spool', run);
+  }
+
+  #key(name: string): string {
+    return `${this.#prefix}${name}`;
+  }
+
+  #object({ key, bytes, modified }: Entry): StoredObject {
+    return { name: key.slice(this.#prefix.length), bytes, modified };
+  }
+
+  async #listAll(prefix: string): Promise<StoredObject[]> {
+    const found: StoredObject[] = [];
+    for await (const page of this.#bucket.list(this.#key(prefix)))
+      found.push(...page.map((entry) => this.#object(entry)));
+    return found;
+  }
+
+  /** What is said of an object names it as the repository does. */
+  async #named<Result>(name: string, work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (isStrataError(error, 'OBJECT_MISSING')) throw fail('OBJECT_MISSING', { name }, { cause: error });
+      if (isStrataError(error, 'OBJECT_EXISTS')) throw fail('OBJECT_EXISTS', { name }, { cause: error });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * A file becomes an object: in one conditional request when the network bears that, which is cheapest. When the connection breaks on
+ * the way, in parts from then on, so that what arrived of it has not to be sent again.
+ */
+import { open } from 'node:fs/promises';
+import { concurrently } from '../../concurrently.ts';
+import type { Bucket, Part } from './bucket.ts';
+import { isBroken } from './failure.ts';
+
+/** What a server takes for a part that is not the last. */
+export const smallestPart = 5 * 1024 ** 2;
+const partsAtOnce = 4;
+/** Above this a file is sent in parts from the beginning. */
+const largestSingle = 64 * 1024 ** 2;
+const mostParts = 10_000;
+
+/** Creates the object of a key that nobody else can have chosen: OBJECT_EXISTS when it is there all the same. */
+export async function uploadFile(bucket: Bucket, key: string, path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const read = async (offset: number, length: number) => {
+      const buffer = Buffer.allocUnsafe(length);
+      const { bytesRead } = await file.read(buffer, 0, length, offset);
+      if (bytesRead !== length) throw new Error(`${path} became shorter while it was sent`);
+      return buffer;
+    };
+    if (size <= largestSingle) {
+      try {
+        return await bucket.create(key, await read(0, size), size < smallestPart ? 'patient' : 'once');
+      } catch (error) {
+        if (size < smallestPart || !isBroken((error as Error).cause)) throw error;
+      }
+    }
+    await uploadParts(bucket, key, size, read);
+  } finally {
+    await file.close();
+  }
+}
+
+async function uploadParts(
+  bucket: Bucket,
+  key: string,
+  size: number,
+  read: (offset: number, length: number) => Promise<Buffer>,
+): Promise<void> {
+  await bucket.requireFree(key);
+  const partSize = Math.max(smallestPart, Math.ceil(size / mostParts));
+  const numbers = Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index + 1);
+  const uploadId = await bucket.startUpload(key);
+  try {
+    const parts = await concurrently(numbers, partsAtOnce, async (number): Promise<Part> => {
+      const offset = (number - 1) * partSize;
+      return bucket.uploadPart(key, uploadId, number, await read(offset, Math.min(partSize, size - offset)));
+    });
+    await bucket.finishUpload(key, uploadId, parts, size);
+  } catch (error) {
+    // What is left of it costs money until it is removed; a later run removes it if this cannot.
+    await bucket.abortUpload(key, uploadId).catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,26 @@
+/** What went to object storage and came from it, and about what that costs. */
+
+export interface Traffic {
+  /** By the names of the S3 API; each try counts, as it does on a bill. */
+  readonly requests: Readonly<Record<string, number>>;
+  /** Of contents. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly retries: number;
+}
+
+/** US dollars, as AWS lists them for S3 Standard in us-east-1 (November 2026); other servers and regions differ. */
+const prices = { write: 0.005 / 1000, read: 0.0004 / 1000, byteOut: 0.09 / 1024 ** 3 };
+
+/** Removing costs nothing. */
+const free = new Set(['DeleteObject', 'DeleteObjects', 'AbortMultipartUpload']);
+const reads = new Set(['GetObject', 'HeadObject']);
+
+/** An estimate in US dollars, storage itself not counted: of bytes only those that leave the storage cost anything. */
+export function estimateCost({ requests, bytesDown }: Traffic): number {
+  let dollars = bytesDown * prices.byteOut;
+  for (const [verb, count] of Object.entries(requests)) {
+    if (!free.has(verb)) dollars += count * (reads.has(verb) ? prices.read : prices.write);
+  }
+  return dollars;
+}

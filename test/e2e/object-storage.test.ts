@@ -1,0 +1,150 @@
+/** A repository in a bucket, from the command line: all that a local one can do, and what can go wrong on the way. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { environmentFor } from '../lab/ceph.ts';
+import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts';
+import { announceNoCeph, makeBucket } from '../lab/shared-ceph.ts';
+import { makeBytes } from '../model/bytes.ts';
+import { type Json, openBench, passphrase, sha256 } from './strata.ts';
+
+const skipped = announceNoCeph('object-storage.test.ts');
+const bench = await openBench(passphrase);
+const bucket = `e2e-${randomBytes(8).toString('hex')}`;
+const mib = 1024 ** 2;
+const disk = bench.path('disk.img');
+let env: Readonly<Record<string, string>> = {};
+let proxy: FaultProxy;
+const hashes = new Map<string, string>();
+
+beforeAll(async () => {
+  if (skipped) return;
+  const ceph = await makeBucket(bucket);
+  proxy = await startFaultProxy(ceph.endpoint);
+  env = { ...environmentFor({ ...ceph, endpoint: proxy.endpoint }), STRATA_REPO: `s3://${bucket}/some/prefix` };
+  return () => proxy.close();
+}, 120_000);
+
+async function backup(n: number, name = 'd'): Promise<Json> {
+  const image = await readFile(disk).catch(() => makeBytes(80 * mib, 1));
+  makeBytes(2 * mib, 100 + n).copy(image, (n % 20) * 4 * mib);
+  await writeFile(disk, image);
+  const result = (await bench.events(['backup', disk, '--machine', 'm', '--disk', name], { env })).at(-1);
+  hashes.set(result.point, await sha256(disk));
+  return result;
+}
+
+async function expectContent(point: string, like = point): Promise<void> {
+  const out = bench.path('out.img');
+  await bench.events(['restore', point, '--to', out, '--force'], { env });
+  expect(await sha256(out)).toBe(hashes.get(like));
+}
+
+describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () => {
+  const ids: string[] = [];
+
+  test('is made, and not made twice', async () => {
+    const made = await bench.document(['init'], { env });
+    expect(made).toMatchObject({ location: `s3://${bucket}/some/prefix`, encryption: 'aes-256-gcm' });
+    const again = await bench.strata(['init'], { env });
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('there is a repository at s3://') });
+  });
+
+  test('takes points, shows them, and gives them back', async () => {
+    for (let n = 0; n < 4; n++) ids.push((await backup(n)).point);
+    const points = await bench.document(['points'], { env });
+    expect(points.map(({ id }: Json) => id)).toEqual(ids.toReversed());
+    expect(points[0]).toMatchObject({ kind: 'incremental', chainLength: 4 });
+    for (const id of ids) await expectContent(id);
+    expect(await bench.document(['diff', ids[0] ?? '', ids[1] ?? ''], { env })).not.toEqual([]);
+    const unchanged = (await bench.events(['backup', disk, '--machine', 'm', '--disk', 'd'], { env })).at(-1);
+    expect(unchanged).toMatchObject({ bytesNew: 0 });
+  });
+
+  test('is verified against the server, not against a copy', async () => {
+    expect((await bench.events(['verify', '--all'], { env })).at(-1)).toMatchObject({ damaged: 0 });
+  });
+
+  test('is mounted', async () => {
+    const directory = bench.path('mounted');
+    await mkdir(directory);
+    await bench.document(['mount', directory], { env });
+    try {
+      expect(await sha256(join(directory, 'm/d/latest/disk.raw'))).toBe(await sha256(disk));
+    } finally {
+      await bench.document(['umount', directory], { env });
+    }
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('is merged, thinned and collected', async () => {
+    const merged = (await bench.events(['synthesize', 'm/d'], { env })).at(-1);
+    expect(merged).toMatchObject({ bytesThroughClient: 0 });
+    const other = bench.path('other.img');
+    for (const seed of [500, 501]) {
+      await writeFile(other, makeBytes(4 * mib, seed));
+      await bench.events(['backup', other, '--machine', 'm'], { env });
+    }
+    await bench.document(['forget', '--keep-last', '1'], { env });
+    const collected = (await bench.events(['gc', '--grace', '0'], { env })).at(-1);
+    expect(collected.freed).toMatchObject({ packs: 1, bytes: expect.toSatisfy((bytes: number) => bytes > 4 * mib) });
+    await expectContent(merged.point, ids.at(-1) ?? '');
+    expect((await bench.events(['verify', '--all'], { env })).at(-1)).toMatchObject({ damaged: 0 });
+  });
+
+  test('is copied into new packs by way of this machine', async () => {
+    await backup(9);
+    const copied = (await bench.events(['synthesize', 'm/d', '--mode', 'copy'], { env })).at(-1);
+    expect(copied.bytesThroughClient).toBeGreaterThan(0);
+    await expectContent(copied.point, [...hashes.keys()].at(-1) ?? '');
+  });
+
+  test('survives a bad network', async () => {
+    let n = 0;
+    proxy.conditions.fault = ({ method }) => {
+      n += 1;
+      if (n % 7 === 0) return { kind: 'refuse', status: 503, code: 'SlowDown' };
+      if (n % 11 === 0) return { kind: 'lose-answer' };
+      if (n % 13 === 0 && method === 'PUT') return { kind: 'cut-up', after: 100_000 };
+      if (n % 5 === 0 && method === 'GET') return { kind: 'cut-down', after: 1000 };
+      return null;
+    };
+    onTestFinished(() => {
+      delete proxy.conditions.fault;
+    });
+    const { point } = await backup(11, 'bad-network');
+    await expectContent(point);
+  });
+
+  test('says in one line what cannot be', async () => {
+    const elsewhere = { ...env, STRATA_S3_ENDPOINT: 'http://127.0.0.1:9' };
+    const refused: readonly [string, Readonly<Record<string, string>>, number, RegExp][] = [
+      [`s3://${bucket}-none/x`, env, 10, /there is no bucket .*-none/],
+      [`s3://${bucket}/none`, env, 10, /no repository at s3:.*none: there is no strata.json/],
+      [`s3://${bucket}/some/prefix`, { ...env, AWS_SECRET_ACCESS_KEY: 'wrong-secret' }, 1, /does not accept the key/],
+      [`s3://${bucket}/some/prefix`, { ...env, AWS_ACCESS_KEY_ID: 'nobody' }, 1, /does not accept the key/],
+      [`s3://${bucket}/some/prefix`, { ...env, STRATA_S3_PLAIN_HTTP: '' }, 2, /plain http/],
+      [`s3://${bucket}/some/prefix`, { ...env, STRATA_S3_ENDPOINT: 'nonsense' }, 2, /must be a URL/],
+      [`s3://${bucket}/some/prefix`, elsewhere, 1, /cannot be reached/],
+      [`s3://${bucket}/some//prefix`, env, 2, /no part of a prefix is empty/],
+      ['s3://B/x', env, 2, /a bucket has 3 to 63/],
+      ['sftp://host/x', env, 1, /a repository at sftp:\/\/ is not supported/],
+    ];
+    for (const [repo, settings, exit, message] of refused) {
+      const { code, stdout, stderr } = await bench.strata(['points', '--repo', repo], { env: settings });
+      expect({ repo, code, stdout }).toEqual({ repo, code: exit, stdout: '' });
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toMatch(/wrong-secret/);
+      expect(stderr.split('\n').length, stderr).toBeLessThanOrEqual(3);
+    }
+    const inits: readonly [string, RegExp][] = [
+      ['some', /is not empty and not a repository/],
+      ['some/prefix/deeper', /lies within the repository s3:/],
+    ];
+    for (const [prefix, message] of inits) {
+      const { code, stderr } = await bench.strata(['init', '--repo', `s3://${bucket}/${prefix}`], { env });
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+    }
+  });
+});
