@@ -153,6 +153,13 @@ export const errorTable = {
     errno: 'EACCES',
     hint: 'grant {permission} to the key that is used (README, Object storage, has a whole policy)',
   },
+  REGION_MISSING: {
+    message: 'no region is set for bucket {bucket}',
+    exit: 1,
+    http: 400,
+    errno: 'EIO',
+    hint: 'set AWS_REGION, or a region in the profile in ~/.aws',
+  },
   REGION_WRONG: {
     message: 'bucket {bucket} is in region {region}',
     exit: 1,

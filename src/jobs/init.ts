@@ -1,7 +1,9 @@
-import { fail } from '../errors.ts';
+import { readdir } from 'node:fs/promises';
+import { fail, fromSystem } from '../errors.ts';
 import { type Config, configName, defaultBlockSize, newConfig } from '../repository/config.ts';
 import { Repository } from '../repository/repository.ts';
 import { absoluteLocation, openStore } from '../repository/stores/open.ts';
+import { isS3Location } from '../repository/stores/s3/address.ts';
 import type { StorageSettings } from '../repository/stores/settings.ts';
 
 export interface InitRequest {
@@ -46,10 +48,22 @@ export async function initJob(request: InitRequest): Promise<InitResult> {
 
 /** So that nobody is asked for a passphrase in vain, and a dry run can tell; creation itself decides. */
 async function refuseUsed(location: string, storage: StorageSettings): Promise<void> {
+  if (!isS3Location(location)) return refuseUsedFolder(location);
   const store = await openStore(location, { storage });
   try {
     if ((await store.stat(configName)) !== null) throw fail('REPOSITORY_EXISTS', { location });
   } finally {
     await store.close();
+  }
+}
+
+async function refuseUsedFolder(location: string): Promise<void> {
+  try {
+    if ((await readdir(location)).includes(configName)) throw fail('REPOSITORY_EXISTS', { location });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code === 'ENOTDIR') throw fail('LOCATION_UNSUITABLE', { location, reason: 'it is not a folder' });
+    throw fromSystem(error, `cannot read ${location}`);
   }
 }

@@ -125,7 +125,7 @@ const cases: Readonly<Record<string, Case>> = {
     words: ['points'],
     repo: 's3://bucket/prefix',
     code: 1,
-    message: 'a repository at s3:// is not supported yet',
+    message: 'no region is set for bucket bucket',
   },
   'a new repository elsewhere': {
     words: ['init'],

@@ -319,7 +319,7 @@ describe('what is asked wrongly', () => {
     [['add', 'a', 'verify', '--time-zone', 'UTC'], 2, '--time-zone needs --calendar, or rules what to keep'],
     [['add', 'there', 'verify'], 1, 'there is a job there already'],
     [['add', 'a', 'verify', '--repo', bench.path('nowhere')], 10, /^no repository at /],
-    [['add', 'a', 'verify', '--repo', 's3://b/p'], 1, 'a repository at s3:// is not supported yet'],
+    [['add', 'a', 'verify', '--repo', 's3://b/p'], 2, 's3://b/p: a bucket has 3 to 63 of a-z, 0-9, dot and hyphen'],
     [['add', 'a', 'verify', '--password-file', disk], 1, /is not encrypted: nothing was stored there/],
     [['run', 'none'], 1, 'no job none'],
     [['run', '../there'], 2, /^"..\/there" cannot be the name of a job/],

@@ -151,9 +151,12 @@ describe('liveChains', () => {
     const repo = await scratchRepository();
     const points = chain(...names).map((manifest) => ({ id: manifest.id, manifest }) as never);
     let stats = 0;
-    const store: Pick<ObjectStore, 'names' | 'stat' | 'localPath'> = {
+    const store: Pick<ObjectStore, 'names' | 'bring' | 'localPath'> = {
       names: (prefix) => repo.store.names(prefix),
-      stat: async (name) => ({ name, bytes: 1000, modified: new Date(stats++) }),
+      bring: async (objects) => {
+        stats += objects.length;
+        return objects.map(() => 1000);
+      },
       localPath: (name) => name,
     };
     const counted = { ...repo, store } as unknown as Repository;

@@ -80,11 +80,11 @@ describe('Repository.create', () => {
     await expect(access(location)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('refuses a file and a place in object storage', async () => {
+  it('refuses a file and a place of an unknown kind', async () => {
     const file = join(await scratchFolder(), 'file');
     await writeFile(file, '');
     await expect(Repository.create(file, open)).rejects.toMatchObject({ code: 'LOCATION_UNSUITABLE' });
-    await expect(Repository.create('s3://bucket/x', open)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
+    await expect(Repository.create('sftp://host/x', open)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
   });
 });
 

@@ -116,6 +116,7 @@ export function describeRefusal(error: unknown, { verb, bucket, key, endpoint }:
     const region = (error as Refusal).$response?.headers?.['x-amz-bucket-region'] ?? 'another one';
     return fail('REGION_WRONG', { bucket, region }, cause);
   }
+  if (reasonOf(error) === 'Region is missing') return fail('REGION_MISSING', { bucket }, cause);
   if (name === 'CredentialsProviderError') return fail('STORAGE_KEY_MISSING', {}, cause);
   if (status === 403 || name === 'AccessDenied')
     return fail('STORAGE_FORBIDDEN', { verb, what, permission: permissionFor(verb) }, cause);
