@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DeleteBucketPolicyCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { environmentFor } from '../lab/ceph.ts';
+import { environmentFor, limitedUser } from '../lab/ceph.ts';
 import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts';
-import { announceNoCeph, makeBucket } from '../lab/shared-ceph.ts';
+import { announceNoCeph, clientOf, makeBucket, sharedCeph } from '../lab/shared-ceph.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { type Json, openBench, passphrase, sha256 } from './strata.ts';
 
@@ -115,6 +116,72 @@ describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () =>
     });
     const { point } = await backup(11, 'bad-network');
     await expectContent(point);
+  });
+
+  test('takes points from who may only add, and names the permission that is missing', async () => {
+    const client = clientOf(await sharedCeph());
+    onTestFinished(() => client.destroy());
+    const grant = (...actions: readonly string[]) =>
+      client.send(
+        new PutBucketPolicyCommand({
+          Bucket: bucket,
+          Policy: JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [
+              {
+                Effect: 'Allow',
+                Principal: { AWS: [`arn:aws:iam:::user/${limitedUser.uid}`] },
+                Action: actions.map((action) => `s3:${action}`),
+                Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+              },
+            ],
+          }),
+        }),
+      );
+    const { accessKey, secretKey } = limitedUser;
+    const owner = { ...env, STRATA_REPO: `s3://${bucket}/limited` };
+    const limited = { ...owner, AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
+    await bench.document(['init'], { env: owner });
+    const words = ['backup', disk, '--machine', 'm', '--disk', 'limited'];
+
+    await grant('ListBucket', 'GetObject', 'PutObject');
+    const { point } = (await bench.events(words, { env: limited })).at(-1);
+    const unneeded = (await bench.events(words, { env: limited })).at(-1).point;
+    await bench.events(['restore', point, '--to', bench.path('limited.img')], { env: limited });
+    expect(await sha256(bench.path('limited.img'))).toBe(await sha256(disk));
+    await bench.document(['forget', unneeded], { env: limited });
+    // It cannot take back its leases, so nothing is free yet.
+    const collected = (await bench.events(['gc', '--grace', '0'], { env: limited })).at(-1);
+    expect(collected).toMatchObject({ freed: { bytes: 0 }, trashed: { bytes: 0 } });
+
+    const missing: readonly [readonly string[], string, readonly string[]][] = [
+      [['GetObject', 'PutObject'], 's3:ListBucket', words],
+      [['ListBucket', 'PutObject'], 's3:GetObject', words],
+      [['ListBucket', 'GetObject'], 's3:PutObject', words],
+      [[], 's3:GetObject', ['points']],
+    ];
+    for (const [granted, permission, command] of missing) {
+      await grant(...granted, 'GetBucketLocation');
+      const { code, stderr } = await bench.strata(command, { env: limited });
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(`grant ${permission}`) });
+    }
+    await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
+  });
+
+  test('tells its secrets to nobody', async () => {
+    const { code, stdout, stderr } = await bench.strata(['points', '-v', '--json'], { env });
+    expect(code).toBe(0);
+    const directory = bench.path('secret');
+    await mkdir(directory);
+    await bench.document(['mount', directory], { env });
+    const [{ pid }] = await bench.document(['mounts'], { env });
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    await bench.document(['umount', directory], { env });
+    expect(line).toContain('--s3-endpoint');
+    for (const text of [stdout, stderr, line]) {
+      expect(text).not.toContain(env.AWS_SECRET_ACCESS_KEY);
+      expect(text).not.toContain(passphrase);
+    }
   });
 
   test('says in one line what cannot be', async () => {

@@ -23,6 +23,9 @@ export interface Ceph {
 
 const accessKey = 'strata-test';
 const secretKey = 'strata-test-secret';
+/** Another user, who may do what the policy of a bucket grants. */
+export const limitedUser = { uid: 'limited', accessKey: 'strata-limited', secretKey: 'strata-limited-secret' } as const;
+
 const programs = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-authtool', 'monmaptool', 'radosgw-admin', 'ceph'];
 const attempts = 400;
 const pause = 50;
@@ -101,7 +104,11 @@ export async function startCeph(folder: string, bytes = 4 * 1024 ** 3): Promise<
       ),
     );
     const keys = ['--access-key', accessKey, '--secret-key', secretKey];
-    await run('radosgw-admin', '-n', 'client.rgw', 'user', 'create', '--uid=test', '--display-name=test', ...keys);
+    const user = ['-n', 'client.rgw', 'user', 'create'];
+    await run('radosgw-admin', ...user, '--uid=test', '--display-name=test', ...keys);
+    const { uid, ...other } = limitedUser;
+    const otherKeys = ['--access-key', other.accessKey, '--secret-key', other.secretKey];
+    await run('radosgw-admin', ...user, `--uid=${uid}`, `--display-name=${uid}`, ...otherKeys);
     return { endpoint, accessKey, secretKey, daemons };
   } catch (error) {
     await stopCeph(folder, { daemons });

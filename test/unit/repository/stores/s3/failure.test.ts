@@ -37,6 +37,7 @@ describe('what an object store refuses', () => {
   it('names the permission to grant', () => {
     const denied = answer('AccessDenied', 403);
     expect(describeRefusal(denied, { ...attempt, verb: 'HeadObject' }).hint).toContain('grant s3:GetObject');
+    expect(describeRefusal(denied, { ...attempt, verb: 'DeleteObjects' }).hint).toContain('grant s3:DeleteObject');
     expect(describeRefusal(denied, { ...attempt, verb: 'UploadPart' }).hint).toContain('grant s3:PutObject');
     expect(describeRefusal(denied, { ...attempt, verb: 'ListObjectsV2', key: '' })).toMatchObject({
       message: 'ListObjectsV2 of bucket backups is not allowed',
