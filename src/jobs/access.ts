@@ -21,16 +21,18 @@ interface HowToOpen {
   readonly fresh?: boolean;
   /** Hears what went over the network. */
   readonly emit?: Emit;
+  /** Ends reading and storing of contents that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** Opens the repository for the time of `work`. */
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false, emit }: HowToOpen = {},
+  { fresh = false, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
   const { location, storage } = access;
-  const repo = await Repository.open(location, access.passphrase, { storage, fresh });
+  const repo = await Repository.open(location, access.passphrase, { storage, fresh, signal });
   try {
     return await work(repo);
   } finally {
@@ -45,10 +47,10 @@ export function withReading<Result>(
   access: RepositoryAccess,
   emit: Emit,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false }: Pick<HowToOpen, 'fresh'> = {},
+  how: Omit<HowToOpen, 'emit'> = {},
 ): Promise<Result> {
   const warn = (warning: Warning) => emit({ event: 'warning', ...warning });
-  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), { fresh, emit });
+  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), { ...how, emit });
 }
 
 /** The passphrase for another process that opens the repository; null when none is needed. */

@@ -18,7 +18,7 @@ export function backupJob(access: RepositoryAccess, request: BackupRequest, job:
         if (access.passphraseGiven && config.encryption === 'none') throw fail('ENCRYPTION_EXPECTED', { location });
         return backup(repo, request, emit, signal);
       },
-      { emit },
+      { emit, signal },
     ),
   );
 }

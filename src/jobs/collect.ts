@@ -15,7 +15,7 @@ export interface UndeleteResult {
 /** Frees what no point needs, or says what would be freed. */
 export function collectJob(access: RepositoryAccess, request: CollectionRequest, job: Job): Promise<CollectionResult> {
   return runJob(job, (emit, signal) =>
-    withRepository(access, (repo) => collect(repo, request, emit, signal), { emit }),
+    withRepository(access, (repo) => collect(repo, request, emit, signal), { emit, signal }),
   );
 }
 

@@ -11,6 +11,6 @@ export function consolidateJob(
   job: Job,
 ): Promise<ConsolidationResult> {
   return runJob(job, (emit, signal) =>
-    withRepository(access, (repo) => consolidate(repo, request, emit, signal), { emit }),
+    withRepository(access, (repo) => consolidate(repo, request, emit, signal), { emit, signal }),
   );
 }

@@ -7,6 +7,6 @@ export type { DiskToBackUp, Loss, Mended, RepairRequest, RepairResult } from '..
 /** Mends what can be mended of a damaged repository, or says what would be. */
 export function repairJob(access: RepositoryAccess, request: RepairRequest, job: Job): Promise<RepairResult> {
   return runJob(job, (emit, signal) =>
-    withRepository(access, (repo) => repair(repo, request, emit, signal), { fresh: true, emit }),
+    withRepository(access, (repo) => repair(repo, request, emit, signal), { fresh: true, emit, signal }),
   );
 }

@@ -20,8 +20,12 @@ export function restoreJob(access: RepositoryAccess, request: RestoreRequest, jo
   return runJob(job, async (emit, signal) => {
     refuseUrl(request.to);
     if (format !== 'raw') requireWhole(request, format);
-    return withReading(access, emit, (repo) =>
-      format === 'raw' ? restore(repo, rest, emit, signal) : exportImage(repo, { ...rest, format }, emit, signal),
+    return withReading(
+      access,
+      emit,
+      (repo) =>
+        format === 'raw' ? restore(repo, rest, emit, signal) : exportImage(repo, { ...rest, format }, emit, signal),
+      { signal },
     );
   });
 }

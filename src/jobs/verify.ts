@@ -7,6 +7,6 @@ export type { VerifiedPoint, VerifyRequest, VerifyResult } from '../backup/verif
 /** Reads and checks points; damage is part of the result. */
 export function verifyJob(access: RepositoryAccess, request: VerifyRequest, job: Job): Promise<VerifyResult> {
   return runJob(job, (emit, signal) =>
-    withReading(access, emit, (repo) => verify(repo, request, emit, signal), { fresh: true }),
+    withReading(access, emit, (repo) => verify(repo, request, emit, signal), { fresh: true, signal }),
   );
 }

@@ -126,6 +126,32 @@ describe.skipIf(skipped)('a backup into a bucket', { timeout: 300_000 }, () => {
     }
   });
 
+  test.for(['backup', 'restore'])(
+    'a %s that waits for the network ends at once when it is told to',
+    async (command) => {
+      const prefix = `stopped-${command}`;
+      await copyRepository(prefix);
+      const verb = command === 'backup' ? 'PUT' : 'GET';
+      const hung = Promise.withResolvers<void>();
+      proxy.conditions.fault = ({ method, url }) => {
+        if (method !== verb || !url.includes('/packs/')) return null;
+        hung.resolve();
+        return { kind: 'hang' };
+      };
+      const to = ['restore', first, '--to', bench.path('stopped.out'), '--repo', `s3://${bucket}/${prefix}`, '--json'];
+      const running = bench.start(command === 'backup' ? backupTo(prefix) : to, { env: env(prefix) });
+      running.end();
+      await hung.promise;
+      running.kill('SIGINT');
+      const { code, stdout } = await running.outcome;
+      delete proxy.conditions.fault;
+      expect({ code, last: stdout.trim().split('\n').at(-1) }).toEqual({
+        code: 130,
+        last: expect.stringContaining('"INTERRUPTED"'),
+      });
+    },
+  );
+
   test('of a machine whose network is gone for a while goes on where it was', async () => {
     await copyRepository('unplugged');
     let puts = 0;

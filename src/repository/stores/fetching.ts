@@ -78,7 +78,8 @@ export class Fetching {
   }
 
   #fail(numbers: readonly number[], name: string, error: unknown): void {
-    const code = isStrataError(error, 'OBJECT_MISSING') ? 'PACK_MISSING' : 'STORAGE_FETCH';
+    const stopped = isStrataError(error, 'INTERRUPTED') ? 'CANCELLED' : 'STORAGE_FETCH';
+    const code = isStrataError(error, 'OBJECT_MISSING') ? 'PACK_MISSING' : stopped;
     for (const number of numbers)
       native.remoteFail(this.remote, number, { code, message: reasonOf(error), path: name });
   }

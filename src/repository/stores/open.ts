@@ -12,7 +12,7 @@ export interface StoreOptions {
   readonly storage?: StorageSettings | undefined;
   /** Uses no copies that were made before: for who is to say what is in the store. */
   readonly fresh?: boolean | undefined;
-  /** Ends requests that are under way. */
+  /** Ends reading and storing of contents that is under way. */
   readonly signal?: AbortSignal | undefined;
 }
 

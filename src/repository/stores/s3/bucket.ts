@@ -22,7 +22,17 @@ import {
 import { fail } from '../../../errors.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
-import { describeRefusal, isBroken, isMissing, isOverload, isPassing, isTaken, nameOf, statusOf } from './failure.ts';
+import {
+  answerOf,
+  describeRefusal,
+  isBroken,
+  isMissing,
+  isOverload,
+  isPassing,
+  isTaken,
+  nameOf,
+  statusOf,
+} from './failure.ts';
 import { Patience } from './patience.ts';
 
 export interface Entry {
@@ -48,9 +58,10 @@ interface BucketOptions {
   /** For messages. */
   readonly endpoint: string;
   readonly patience?: Patience;
-  /** Ends what is under way; not what ends a run, such as the release of a lease. */
-  readonly signal?: AbortSignal | undefined;
 }
+
+/** What ends a request that is under way; not one that ends a run, such as the release of a lease. */
+type Signal = AbortSignal | undefined;
 
 interface SendOptions {
   readonly abortSignal?: AbortSignal;
@@ -64,7 +75,6 @@ export class Bucket {
   readonly #client: S3Client;
   readonly #endpoint: string;
   readonly #patience: Patience;
-  readonly #signal: AbortSignal | undefined;
   readonly #turns = new Turns(requestsAtOnce);
   readonly #requests = new Map<string, number>();
   #bytesUp = 0;
@@ -72,12 +82,11 @@ export class Bucket {
   /** Some servers cannot remove many at once. */
   #removesMany = true;
 
-  constructor({ client, name, endpoint, patience = new Patience(), signal }: BucketOptions) {
+  constructor({ client, name, endpoint, patience = new Patience() }: BucketOptions) {
     this.#client = client;
     this.name = name;
     this.#endpoint = endpoint;
     this.#patience = patience;
-    this.#signal = signal;
   }
 
   get traffic(): Traffic {
@@ -94,7 +103,11 @@ export class Bucket {
    * Creates an object: OBJECT_EXISTS when there is one of that key. `once`: it is not sent again when the connection breaks,
    * as the caller knows a better way.
    */
-  async create(key: string, body: Uint8Array, mode: 'patient' | 'once' = 'patient'): Promise<void> {
+  async create(
+    key: string,
+    body: Uint8Array,
+    { mode = 'patient', signal }: { readonly mode?: 'patient' | 'once'; readonly signal?: Signal } = {},
+  ): Promise<void> {
     let uncertain = false;
     const send = async (options: SendOptions) => {
       try {
@@ -115,11 +128,11 @@ export class Bucket {
     };
     const mayPass = mode === 'once' ? (error: unknown) => isPassing(error) && !isBroken(error) : isPassing;
     try {
-      await this.#request('PutObject', key, send, mayPass);
+      await this.#request('PutObject', key, send, { mayPass, signal });
       this.#bytesUp += body.length;
     } catch (error) {
-      const lost = mode === 'once' && isBroken((error as Error).cause);
-      if (!lost && !isTaken((error as Error).cause)) throw error;
+      const lost = mode === 'once' && isBroken(answerOf(error));
+      if (!lost && !isTaken(answerOf(error))) throw error;
       // An answer may have been lost: then what is there is what was sent.
       if (uncertain && (await this.#holds(key, body))) return;
       throw lost ? error : fail('OBJECT_EXISTS', { name: key }, { cause: error });
@@ -132,9 +145,13 @@ export class Bucket {
   }
 
   /** The whole object, or a part of it, which is shorter when the object ends before; OBJECT_MISSING. */
-  async get(key: string, range?: { readonly offset: number; readonly length: number }): Promise<Buffer> {
+  async get(
+    key: string,
+    range?: { readonly offset: number; readonly length: number },
+    signal?: Signal,
+  ): Promise<Buffer> {
     const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
-    const content = await this.#request('GetObject', key, async (options) => {
+    const receive = async (options: SendOptions) => {
       const { Body, ContentLength } = await this.#client.send(
         new GetObjectCommand({ Bucket: this.name, Key: key, ...(Range ? { Range } : {}) }),
         options,
@@ -144,7 +161,8 @@ export class Bucket {
         throw Object.assign(new Error(`${bytes.length} of ${ContentLength} bytes arrived`), { name: 'TruncatedBody' });
       }
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    });
+    };
+    const content = await this.#request('GetObject', key, receive, { signal });
     this.#bytesDown += content.length;
     return content;
   }
@@ -162,7 +180,7 @@ export class Bucket {
         etag: found.ETag ?? '',
       };
     } catch (error) {
-      if (isMissing((error as Error).cause)) return null;
+      if (isMissing(answerOf(error))) return null;
       throw error;
     }
   }
@@ -207,8 +225,8 @@ export class Bucket {
     return UploadId;
   }
 
-  async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Promise<Part> {
-    const { ETag = '' } = await this.#request('UploadPart', key, (options) =>
+  async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array, signal?: Signal): Promise<Part> {
+    const send = (options: SendOptions) =>
       this.#client.send(
         new UploadPartCommand({
           Bucket: this.name,
@@ -219,8 +237,8 @@ export class Bucket {
           ContentLength: body.length,
         }),
         options,
-      ),
-    );
+      );
+    const { ETag = '' } = await this.#request('UploadPart', key, send, { signal });
     this.#bytesUp += body.length;
     return { number, etag: ETag };
   }
@@ -260,7 +278,7 @@ export class Bucket {
       );
     } catch (error) {
       // The first answer may have been lost: then the upload is gone and the object there.
-      if (nameOf((error as Error).cause) !== 'NoSuchUpload' || (await this.head(key))?.bytes !== bytes) throw error;
+      if (nameOf(answerOf(error)) !== 'NoSuchUpload' || (await this.head(key))?.bytes !== bytes) throw error;
     }
   }
 
@@ -273,7 +291,7 @@ export class Bucket {
         ),
       );
     } catch (error) {
-      if (nameOf((error as Error).cause) !== 'NoSuchUpload') throw error;
+      if (nameOf(answerOf(error)) !== 'NoSuchUpload') throw error;
     }
   }
 
@@ -311,7 +329,7 @@ export class Bucket {
       // Each alone is tried again, and says why it cannot be removed.
       await Promise.all(Errors.map(({ Key = '' }) => this.#removeOne(Key)));
     } catch (error) {
-      const status = statusOf((error as Error).cause);
+      const status = statusOf(answerOf(error));
       if (status !== 400 && status !== 501) throw error;
       this.#removesMany = false;
       await this.remove(keys);
@@ -327,9 +345,8 @@ export class Bucket {
     verb: string,
     key: string,
     send: (options: SendOptions) => Promise<Answer>,
-    mayPass: (error: unknown) => boolean = isPassing,
+    { mayPass = isPassing, signal }: { readonly mayPass?: (error: unknown) => boolean; readonly signal?: Signal } = {},
   ): Promise<Answer> {
-    const signal = this.#signal;
     try {
       return await this.#patience.keep(
         () =>

@@ -13,7 +13,7 @@ const unfinished = ['keys/', probeFolder];
 /** The store at an address that holds nothing yet, proven to do what safety needs. */
 export async function createS3Store(location: string, options: StoreOptions): Promise<CreatedStore> {
   const { bucket: name, prefix } = parseS3Address(location);
-  const bucket = openBucket(name, options.storage ?? usualSettings, options.signal);
+  const bucket = openBucket(name, options.storage ?? usualSettings);
   try {
     await requireEmpty(bucket, location, prefix === '' ? '' : `${prefix}/`);
     await requireOutside(bucket, name, prefix);

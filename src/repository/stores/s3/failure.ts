@@ -68,6 +68,11 @@ export function nameOf(error: unknown): string {
   return Code ?? (name === 'Error' ? code : name) ?? 'Error';
 }
 
+/** What the server, or the system, answered a request that failed in the end; nothing when it was stopped. */
+export function answerOf(error: unknown): unknown {
+  return (error as Error).cause ?? {};
+}
+
 export function statusOf(error: unknown): number | undefined {
   return (error as Refusal).$metadata?.httpStatusCode;
 }

@@ -14,14 +14,14 @@ export function openS3Store(location: string, options: StoreOptions): S3Store {
   const settings = settingsOf(options.storage ?? usualSettings);
   const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
   const server = settings.endpoint ?? 'AWS';
-  const bucket = openBucket(address.bucket, settings, options.signal);
-  return new S3Store({ address, bucket, caches, server, fresh: options.fresh === true });
+  const { fresh = false, signal } = options;
+  return new S3Store({ address, bucket: openBucket(address.bucket, settings), caches, server, fresh, signal });
 }
 
 /** One bucket, for who needs no store. */
-export function openBucket(name: string, settings: StorageSettings, signal: AbortSignal | undefined): Bucket {
+export function openBucket(name: string, settings: StorageSettings): Bucket {
   const endpoint = settings.endpoint ?? 'AWS';
-  return new Bucket({ client: connect(settings), name, endpoint, signal });
+  return new Bucket({ client: connect(settings), name, endpoint });
 }
 
 /** With what the environment of the AWS tools names as the server. */

@@ -28,6 +28,8 @@ interface S3StoreOptions {
   readonly server: string;
   /** Uses no copies that were made before, and leaves none. */
   readonly fresh: boolean;
+  /** Ends reading and storing of contents; what ends a run goes on. */
+  readonly signal: AbortSignal | undefined;
 }
 
 const readsAtOnce = 32;
@@ -46,12 +48,14 @@ export class S3Store implements ObjectStore {
   readonly #folder: string;
   readonly #cache: ObjectCache;
   readonly #fresh: boolean;
+  readonly #signal: AbortSignal | undefined;
   readonly #uploads = new Turns(uploadsAtOnce);
   #fetching: Fetching | undefined;
 
-  constructor({ address, bucket, caches, server, fresh }: S3StoreOptions) {
+  constructor({ address, bucket, caches, server, fresh, signal }: S3StoreOptions) {
     this.location = formatS3Address(address);
     this.#bucket = bucket;
+    this.#signal = signal;
     this.#prefix = address.prefix === '' ? '' : `${address.prefix}/`;
     const id = createHash('sha256').update(`${server}\n${this.location}`).digest('hex').slice(0, 32);
     this.#folder = join(caches, id);
@@ -71,7 +75,7 @@ export class S3Store implements ObjectStore {
   async adopt(name: string, spoolFile: string): Promise<void> {
     await this.#named(
       name,
-      this.#uploads.take(() => uploadFile(this.#bucket, this.#key(name), spoolFile)),
+      this.#uploads.take(() => uploadFile(this.#bucket, this.#key(name), spoolFile, this.#signal)),
     );
     // The next run begins with the map that this one has made.
     if (name.startsWith('maps/')) await this.#cache.take(name, spoolFile);
@@ -154,7 +158,7 @@ export class S3Store implements ObjectStore {
 
   get packs(): PackPlace {
     this.#fetching ??= new Fetching({
-      range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }),
+      range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }, this.#signal),
       size: async (name) => {
         const found = await this.stat(name);
         if (found === null) throw fail('OBJECT_MISSING', { name });

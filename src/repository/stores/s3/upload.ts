@@ -5,7 +5,7 @@
 import { open } from 'node:fs/promises';
 import { concurrently } from '../../concurrently.ts';
 import type { Bucket, Part } from './bucket.ts';
-import { isBroken } from './failure.ts';
+import { answerOf, isBroken } from './failure.ts';
 
 /** What a server takes for a part that is not the last. */
 export const smallestPart = 5 * 1024 ** 2;
@@ -15,7 +15,12 @@ const largestSingle = 64 * 1024 ** 2;
 const mostParts = 10_000;
 
 /** Creates the object of a key that nobody else can have chosen: OBJECT_EXISTS when it is there all the same. */
-export async function uploadFile(bucket: Bucket, key: string, path: string): Promise<void> {
+export async function uploadFile(
+  bucket: Bucket,
+  key: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
@@ -27,23 +32,29 @@ export async function uploadFile(bucket: Bucket, key: string, path: string): Pro
     };
     if (size <= largestSingle) {
       try {
-        return await bucket.create(key, await read(0, size), size < smallestPart ? 'patient' : 'once');
+        return await bucket.create(key, await read(0, size), {
+          mode: size < smallestPart ? 'patient' : 'once',
+          signal,
+        });
       } catch (error) {
-        if (size < smallestPart || !isBroken((error as Error).cause)) throw error;
+        if (size < smallestPart || !isBroken(answerOf(error))) throw error;
       }
     }
-    await uploadParts(bucket, key, size, read);
+    await uploadParts({ bucket, key, size, read, signal });
   } finally {
     await file.close();
   }
 }
 
-async function uploadParts(
-  bucket: Bucket,
-  key: string,
-  size: number,
-  read: (offset: number, length: number) => Promise<Buffer>,
-): Promise<void> {
+interface Parts {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly size: number;
+  readonly read: (offset: number, length: number) => Promise<Buffer>;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function uploadParts({ bucket, key, size, read, signal }: Parts): Promise<void> {
   await bucket.requireFree(key);
   const partSize = Math.max(smallestPart, Math.ceil(size / mostParts));
   const numbers = Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index + 1);
@@ -51,7 +62,7 @@ async function uploadParts(
   try {
     const parts = await concurrently(numbers, partsAtOnce, async (number): Promise<Part> => {
       const offset = (number - 1) * partSize;
-      return bucket.uploadPart(key, uploadId, number, await read(offset, Math.min(partSize, size - offset)));
+      return bucket.uploadPart(key, uploadId, number, await read(offset, Math.min(partSize, size - offset)), signal);
     });
     await bucket.finishUpload(key, uploadId, parts, size);
   } catch (error) {
