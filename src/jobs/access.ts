@@ -16,6 +16,9 @@ export interface RepositoryAccess {
   readonly passphraseGiven: boolean;
 }
 
+/** Milliseconds; a server tells whole seconds, and takes a while to answer. */
+const mostClockError = 60_000;
+
 interface HowToOpen {
   /** Reads from the store itself, not from copies that were made before. */
   readonly fresh?: boolean;
@@ -34,12 +37,21 @@ export async function withRepository<Result>(
   const { location, storage } = access;
   const repo = await Repository.open(location, access.passphrase, { storage, fresh, signal });
   try {
+    if (emit) warnOfClock(repo, emit);
     return await work(repo);
   } finally {
     const { traffic } = repo.store;
     if (traffic !== null) emit?.({ event: 'traffic', ...traffic, estimate: estimateCost(traffic) });
     await repo.close();
   }
+}
+
+/** Leases of several machines tell by their clocks who is still at work. */
+function warnOfClock({ store: { clockAhead } }: Repository, emit: Emit): void {
+  if (clockAhead === null || Math.abs(clockAhead) < mostClockError) return;
+  const way = clockAhead > 0 ? 'behind' : 'ahead of';
+  const message = `the clock of this machine is ${Math.round(Math.abs(clockAhead) / 1000)} s ${way} that of the object storage; set it`;
+  emit({ event: 'warning', code: 'CLOCK_WRONG', message });
 }
 
 /** Opens the repository for the time of `work`, under which collection frees nothing. */

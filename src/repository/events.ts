@@ -18,6 +18,7 @@ export type WarningCode =
   | 'BAD_FRAMES'
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
+  | 'CLOCK_WRONG'
   | 'MARK_NOT_WRITTEN'
   | 'READING_UNPROTECTED'
   | 'NOT_RESUMED'

@@ -168,6 +168,20 @@ describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () =>
     await client.send(new DeleteBucketPolicyCommand({ Bucket: bucket }));
   });
 
+  test('warns of a clock that is wrong', async () => {
+    proxy.conditions.alter = (headers) => ({ ...headers, date: new Date(Date.now() - 120_000).toUTCString() });
+    onTestFinished(() => {
+      delete proxy.conditions.alter;
+    });
+    const events = await bench.events(['backup', disk, '--machine', 'm', '--disk', 'clock'], { env, code: 3 });
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        code: 'CLOCK_WRONG',
+        message: expect.stringMatching(/is 1[12]\d s ahead of that of the object storage/),
+      }),
+    );
+  });
+
   test('tells its secrets to nobody', async () => {
     const { code, stdout, stderr } = await bench.strata(['points', '-v', '--json'], { env });
     expect(code).toBe(0);

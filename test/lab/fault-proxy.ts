@@ -33,6 +33,8 @@ export interface Conditions {
   /** Bytes a second, both ways together, over all connections. */
   rate?: number;
   fault?: (asked: Asked) => Fault | null;
+  /** What becomes of the headers of answers. */
+  alter?: (headers: IncomingMessage['headers']) => IncomingMessage['headers'];
 }
 
 export interface FaultProxy {
@@ -97,7 +99,7 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
       answer.on('end', () => incoming.socket.destroy());
       return;
     }
-    outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+    outgoing.writeHead(answer.statusCode ?? 500, conditions.alter?.(answer.headers) ?? answer.headers);
     let given = 0;
     for await (const chunk of answer) {
       given += chunk.length;

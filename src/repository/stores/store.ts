@@ -22,6 +22,8 @@ export interface ObjectStore {
   readonly location: string;
   /** The folder that they lie in; null: elsewhere. */
   readonly folder: string | null;
+  /** Milliseconds that the clock of the server is ahead of ours; null for a folder, and until it has answered. */
+  readonly clockAhead: number | null;
   /** What went over the network; null for a folder. */
   readonly traffic: Traffic | null;
   /** Where the addon reads packs. */

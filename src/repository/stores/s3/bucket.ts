@@ -22,6 +22,7 @@ import {
 import { fail } from '../../../errors.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
+import type { Connection } from './connect.ts';
 import {
   answerOf,
   describeRefusal,
@@ -33,6 +34,7 @@ import {
   nameOf,
   statusOf,
 } from './failure.ts';
+import type { PacedHandler } from './pace.ts';
 import { Patience } from './patience.ts';
 
 export interface Entry {
@@ -52,8 +54,7 @@ export interface Unfinished {
   readonly started: Date;
 }
 
-interface BucketOptions {
-  readonly client: S3Client;
+interface BucketOptions extends Connection {
   readonly name: string;
   /** For messages. */
   readonly endpoint: string;
@@ -73,6 +74,7 @@ const keysAtOnce = 1000;
 export class Bucket {
   readonly name: string;
   readonly #client: S3Client;
+  readonly #handler: PacedHandler;
   readonly #endpoint: string;
   readonly #patience: Patience;
   readonly #turns = new Turns(requestsAtOnce);
@@ -82,11 +84,17 @@ export class Bucket {
   /** Some servers cannot remove many at once. */
   #removesMany = true;
 
-  constructor({ client, name, endpoint, patience = new Patience() }: BucketOptions) {
+  constructor({ client, handler, name, endpoint, patience = new Patience() }: BucketOptions) {
     this.#client = client;
+    this.#handler = handler;
     this.name = name;
     this.#endpoint = endpoint;
     this.#patience = patience;
+  }
+
+  /** Milliseconds that the server's clock is ahead of ours; null until it has answered. */
+  get clockAhead(): number | null {
+    return this.#handler.clockAhead;
   }
 
   get traffic(): Traffic {

@@ -12,12 +12,28 @@ const connections = 96;
 const silence = 60_000;
 const connecting = 10_000;
 
+export interface Connection {
+  readonly client: S3Client;
+  readonly handler: PacedHandler;
+}
+
 /** Makes a client. USAGE for an endpoint that is no URL, or is plain http without being allowed. */
-export function connect(settings: StorageSettings): S3Client {
+export function connect(settings: StorageSettings): Connection {
   const { endpoint, pathStyle, plainHttp, uploadLimit, downloadLimit } = settings;
   if (endpoint !== null) checkEndpoint(endpoint, plainHttp);
   const agent = { keepAlive: true, maxSockets: connections };
-  return new S3Client({
+  const handler = new PacedHandler(
+    {
+      connectionTimeout: connecting,
+      socketTimeout: silence,
+      requestTimeout: 0,
+      httpAgent: new PlainAgent(agent),
+      httpsAgent: new Agent(agent),
+    },
+    uploadLimit === null ? null : new Pace(uploadLimit),
+    downloadLimit === null ? null : new Pace(downloadLimit),
+  );
+  const client = new S3Client({
     ...(endpoint === null ? {} : { endpoint }),
     // A server of one's own has no regions, but a signature names one.
     ...(process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || endpoint === null ? {} : { region: 'us-east-1' }),
@@ -28,18 +44,9 @@ export function connect(settings: StorageSettings): S3Client {
     // The sums that newer clients add make older servers refuse, or store the framing; what is sent is signed with its SHA-256.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: new PacedHandler(
-      {
-        connectionTimeout: connecting,
-        socketTimeout: silence,
-        requestTimeout: 0,
-        httpAgent: new PlainAgent(agent),
-        httpsAgent: new Agent(agent),
-      },
-      uploadLimit === null ? null : new Pace(uploadLimit),
-      downloadLimit === null ? null : new Pace(downloadLimit),
-    ),
+    requestHandler: handler,
   });
+  return { client, handler };
 }
 
 function checkEndpoint(endpoint: string, plainHttp: boolean): void {

@@ -21,7 +21,7 @@ export function openS3Store(location: string, options: StoreOptions): S3Store {
 /** One bucket, for who needs no store. */
 export function openBucket(name: string, settings: StorageSettings): Bucket {
   const endpoint = settings.endpoint ?? 'AWS';
-  return new Bucket({ client: connect(settings), name, endpoint });
+  return new Bucket({ ...connect(settings), name, endpoint });
 }
 
 /** With what the environment of the AWS tools names as the server. */

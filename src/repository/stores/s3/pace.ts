@@ -1,4 +1,7 @@
-/** Limits of bytes a second, over all connections, up and down: bodies go out, and are taken in, a small piece at a time. */
+/**
+ * Limits of bytes a second, over all connections, up and down: bodies go out, and are taken in, a small piece at a time. On the way
+ * the server's clock is read.
+ */
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -28,6 +31,8 @@ type Handled = Parameters<NodeHttpHandler['handle']>;
 export class PacedHandler extends NodeHttpHandler {
   readonly #up: Pace | null;
   readonly #down: Pace | null;
+  /** Milliseconds that the server's clock is ahead of ours; null until it has answered. */
+  clockAhead: number | null = null;
 
   constructor(options: ConstructorParameters<typeof NodeHttpHandler>[0], up: Pace | null, down: Pace | null) {
     super(options);
@@ -41,6 +46,8 @@ export class PacedHandler extends NodeHttpHandler {
       request.body = Readable.from(pieces(body, this.#up), { objectMode: false });
     }
     const answer = await super.handle(request, options);
+    const theirs = Date.parse(answer.response.headers.date ?? '');
+    if (!Number.isNaN(theirs)) this.clockAhead = theirs - Date.now();
     if (this.#down !== null && answer.response.body instanceof Readable) {
       const { body: received } = answer.response;
       const slowed = new Slowed(this.#down);

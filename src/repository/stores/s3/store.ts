@@ -64,6 +64,10 @@ export class S3Store implements ObjectStore {
     this.#cache = new ObjectCache(join(this.#folder, copies), cacheLimit);
   }
 
+  get clockAhead(): number | null {
+    return this.#bucket.clockAhead;
+  }
+
   get traffic(): Traffic {
     return this.#bucket.traffic;
   }
