@@ -19,7 +19,7 @@ const quiet = () => {};
 const never = new AbortController().signal;
 
 /** Of large objects only some bytes; of the others every one in a long run, every so many in a short one. */
-const strides = process.env.STRATA_LONG === '1' ? { plain: 1, sealed: 1 } : { plain: 3, sealed: 13 };
+const strides = process.env.STRATA_LONG === '1' ? { plain: 1, sealed: 1 } : { plain: 7, sealed: 29 };
 const manyBytes = 4096;
 
 const patience = { timeout: 600_000 };

@@ -119,7 +119,7 @@ async function dieAt(n: number, moment: 'before' | 'after'): Promise<void> {
 describe.skipIf(skipped)('a backup into a bucket', { timeout: 300_000 }, () => {
   test('is killed at its requests, before and after the server has done them', async () => {
     expect(requests).toBeGreaterThan(15);
-    const stride = process.env.STRATA_LONG === '1' ? 1 : 9;
+    const stride = process.env.STRATA_LONG === '1' ? 1 : 13;
     for (let n = 0; n < requests; n += stride) {
       await dieAt(n, 'before');
       await dieAt(n, 'after');

@@ -22,7 +22,7 @@ describe('parseMountinfo', () => {
   });
 
   it('reads those of this machine', async () => {
-    expect((await readMounts()).some(({ at }) => at === '/')).toBe(true);
+    expect((await readMounts()).some(({ at }) => at === '/proc')).toBe(true);
   });
 });
 
