@@ -76,8 +76,8 @@ export class HandClock implements Clock {
 
 /** Until nothing of this process waits for a file: what it was told by the last step it has done then. */
 async function filesAtRest(): Promise<void> {
-  for (let quiet = 0; quiet < 6; quiet++) {
+  for (let quiet = 0; quiet < 2; quiet++) {
     await setImmediate();
-    if (process.getActiveResourcesInfo().some((name) => /^(FS|FileHandle)/.test(name))) quiet = 0;
+    if (process.getActiveResourcesInfo().some((name) => /^(FS|CloseReq)/.test(name))) quiet = 0;
   }
 }
