@@ -528,7 +528,6 @@ export interface Native {
   remoteFail(remote: Remote, number: number, error: { code: string; message: string; path: string }): void;
   /** Whoever reads, or will, gets CANCELLED. */
   closeRemote(remote: Remote): void;
-  remoteCounters(remote: Remote): { readonly requests: number; readonly kept: number; readonly onTheirWay: number };
   createVault(master: Uint8Array, sealed: boolean): Vault;
   /** Compresses and seals a small object; `type` from `frameType`. */
   sealFrame(vault: Vault, type: number, context: string, raw: Uint8Array): Buffer;

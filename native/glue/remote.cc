@@ -89,15 +89,6 @@ Napi::Value close(const Info& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value counters(const Info& info) {
-  const Remote::Counters now = remote(info)->counters();
-  auto out = Napi::Object::New(info.Env());
-  put(out, "requests", now.requests);
-  put(out, "kept", now.kept);
-  put(out, "onTheirWay", now.on_their_way);
-  return out;
-}
-
 }  // namespace
 
 void add_remote(Napi::Env env, Napi::Object exports) {
@@ -106,7 +97,6 @@ void add_remote(Napi::Env env, Napi::Object exports) {
   exports.Set("remoteTellSize", function(env, "remoteTellSize", tell_size));
   exports.Set("remoteFail", function(env, "remoteFail", fail));
   exports.Set("closeRemote", function(env, "closeRemote", close));
-  exports.Set("remoteCounters", function(env, "remoteCounters", counters));
 }
 
 }  // namespace strata::glue

@@ -73,9 +73,10 @@ const keysAtOnce = 1000;
 
 export class Bucket {
   readonly name: string;
+  /** For messages. */
+  readonly endpoint: string;
   readonly #client: S3Client;
   readonly #handler: PacedHandler;
-  readonly #endpoint: string;
   readonly #patience: Patience;
   readonly #turns = new Turns(requestsAtOnce);
   readonly #requests = new Map<string, number>();
@@ -88,7 +89,7 @@ export class Bucket {
     this.#client = client;
     this.#handler = handler;
     this.name = name;
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#patience = patience;
   }
 
@@ -176,7 +177,7 @@ export class Bucket {
   }
 
   /** Size and time of an object; null when there is none. */
-  async head(key: string): Promise<(Entry & { readonly etag: string }) | null> {
+  async head(key: string): Promise<Entry | null> {
     try {
       const found = await this.#request('HeadObject', key, (options) =>
         this.#client.send(new HeadObjectCommand({ Bucket: this.name, Key: key }), options),
@@ -185,7 +186,6 @@ export class Bucket {
         key,
         bytes: found.ContentLength ?? 0,
         modified: found.LastModified ?? new Date(0),
-        etag: found.ETag ?? '',
       };
     } catch (error) {
       if (isMissing(answerOf(error))) return null;
@@ -372,7 +372,7 @@ export class Bucket {
       );
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      throw describeRefusal(error, { verb, bucket: this.name, key, endpoint: this.#endpoint });
+      throw describeRefusal(error, { verb, bucket: this.name, key, endpoint: this.endpoint });
     }
   }
 }

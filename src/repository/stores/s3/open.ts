@@ -11,17 +11,15 @@ import { S3Store } from './store.ts';
 /** The store at an address: USAGE when it is none, or the settings cannot be used. Nothing is sent yet. */
 export function openS3Store(location: string, options: StoreOptions): S3Store {
   const address = parseS3Address(location);
-  const settings = settingsOf(options.storage ?? usualSettings);
   const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
-  const server = settings.endpoint ?? 'AWS';
-  const { fresh = false, signal } = options;
-  return new S3Store({ address, bucket: openBucket(address.bucket, settings), caches, server, fresh, signal });
+  const { storage = usualSettings, fresh = false, signal } = options;
+  return new S3Store({ address, bucket: openBucket(address.bucket, storage), caches, fresh, signal });
 }
 
 /** One bucket, for who needs no store. */
-export function openBucket(name: string, settings: StorageSettings): Bucket {
-  const endpoint = settings.endpoint ?? 'AWS';
-  return new Bucket({ ...connect(settings), name, endpoint });
+export function openBucket(name: string, storage: StorageSettings): Bucket {
+  const settings = settingsOf(storage);
+  return new Bucket({ ...connect(settings), name, endpoint: settings.endpoint ?? 'AWS' });
 }
 
 /** With what the environment of the AWS tools names as the server. */

@@ -24,8 +24,6 @@ interface S3StoreOptions {
   readonly bucket: Bucket;
   /** Of this machine, for copies and unfinished files of all repositories in object storage. */
   readonly caches: string;
-  /** Which server it is: buckets of one name may be on several. */
-  readonly server: string;
   /** Uses no copies that were made before, and leaves none. */
   readonly fresh: boolean;
   /** Ends reading and storing of contents; what ends a run goes on. */
@@ -52,12 +50,13 @@ export class S3Store implements ObjectStore {
   readonly #uploads = new Turns(uploadsAtOnce);
   #fetching: Fetching | undefined;
 
-  constructor({ address, bucket, caches, server, fresh, signal }: S3StoreOptions) {
+  constructor({ address, bucket, caches, fresh, signal }: S3StoreOptions) {
     this.location = formatS3Address(address);
     this.#bucket = bucket;
     this.#signal = signal;
     this.#prefix = address.prefix === '' ? '' : `${address.prefix}/`;
-    const id = createHash('sha256').update(`${server}\n${this.location}`).digest('hex').slice(0, 32);
+    // Buckets of one name may be on several servers.
+    const id = createHash('sha256').update(`${bucket.endpoint}\n${this.location}`).digest('hex').slice(0, 32);
     this.#folder = join(caches, id);
     this.#fresh = fresh;
     const copies = fresh ? join('fresh', `${process.pid}-${randomBytes(4).toString('hex')}`) : 'copies';
@@ -154,7 +153,8 @@ export class S3Store implements ObjectStore {
 
   /** An object of about so many bytes, in order. */
   async *#pieces(name: string, bytes: number): AsyncIterable<Buffer> {
-    if (bytes <= pieceBytes) return yield await this.get(name);
+    if (bytes <= pieceBytes)
+      return yield await this.#named(name, this.#bucket.get(this.#key(name), undefined, this.#signal));
     for (let offset = 0; offset < bytes; offset += pieceBytes) {
       yield await this.getRange(name, offset, Math.min(pieceBytes, bytes - offset));
     }
@@ -177,7 +177,7 @@ export class S3Store implements ObjectStore {
   }
 
   getRange(name: string, offset: number, length: number): Promise<Buffer> {
-    return this.#named(name, this.#bucket.get(this.#key(name), { offset, length }));
+    return this.#named(name, this.#bucket.get(this.#key(name), { offset, length }, this.#signal));
   }
 
   async spool(run: string): Promise<string> {
