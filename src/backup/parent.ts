@@ -27,11 +27,11 @@ export const chainErrors = ['CHAIN_BROKEN', 'MAP_MISSING', 'MAP_DAMAGED', 'MANIF
 /** The parent for the next point of a disk. What is wrong with it goes to `warn`. */
 export async function findParent(
   repo: Repository,
-  disk: { readonly machine: string; readonly disk: string },
+  { machine, disk }: { readonly machine: string; readonly disk: string },
   packs: ReadonlyMap<string, PackRef>,
   warn: (warning: Warning) => void,
 ): Promise<Parent> {
-  const { points, damaged } = await listPoints(repo, { ...disk });
+  const { points, damaged } = await listPoints(repo, { machine, disk });
   for (const { message } of damaged) warn({ code: 'MANIFEST_DAMAGED', message });
   const manifest = points[0]?.manifest;
   if (manifest === undefined || manifest.blockSize !== repo.config.blockSize) return noParent;

@@ -157,6 +157,14 @@ describe('backup', () => {
     expect(await restored(other.point)).toBe(await hashOf(image));
   });
 
+  it('stands on the newest point of the disk, whatever type or tags that has', async () => {
+    const { backUp } = await bench();
+    const { point } = await backUp({ type: 'manual' });
+    const scheduled = await backUp({ type: 'scheduled', tags: ['nightly'] });
+    expect(scheduled).toMatchObject({ kind: 'incremental', parent: point });
+    expect(await backUp({ type: 'manual' })).toMatchObject({ kind: 'incremental', parent: scheduled.point });
+  });
+
   it('makes a full when asked', async () => {
     const { image, backUp, restored } = await bench();
     await backUp();
