@@ -198,19 +198,44 @@ export interface SynthesisOptions {
   /** `reference`: frames stay where they are; `copy`: they go into packs of this run, in disk order, each content once. */
   readonly mode: 'reference' | 'copy';
   readonly packSize: number;
-  /**
-   * Packs that broken runs of the same synthesis stored, by their sequence numbers from 0 without a gap: what they hold is not
-   * copied again, and the numbers go on. RESUME_MISMATCH when they do not fit.
-   */
+  /** Packs that broken runs of the same synthesis stored: what they hold is not copied again. */
   readonly resume: readonly PackRef[];
+  /** Packs that the caller has the store join: the run gives out their ends, under the first numbers of its packs. */
+  readonly assembly: readonly AssembledPack[];
   readonly clone: Clone;
   readonly onPack: OnPack;
+}
+
+/** A pack of parts of others, one behind the other, and its end, which the run writes. */
+export interface AssembledPack {
+  readonly parts: readonly PackPart[];
+  /** That are expected to be named in it: with the last of them its end is given out. */
+  readonly frames: number;
+}
+
+/** A range of a pack, as it is. The first frame of a pack must not begin in the first 16 bytes. */
+export interface PackPart {
+  /** Its id. */
+  readonly pack: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Frames as columns, sorted by pack and offset. */
+export interface SurveyedFrames {
+  /** The number of its pack among the sources. */
+  readonly pack: Uint32Array;
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
+  /** How many data blocks of the disk stand before it. */
+  readonly order: Float64Array;
 }
 
 export interface SynthesisProgress {
   /** Position on the disk, bytes. */
   readonly position: number;
   /** Bytes of frames. */
+  readonly bytesJoined: number;
   readonly bytesCloned: number;
   readonly bytesCopied: number;
 }
@@ -544,12 +569,23 @@ export interface Native {
   startBackup(options: BackupOptions): BackupRun;
   /**
    * Merges a chain into one full map of its newest point: `<runId>.loc` and `<runId>.dig` in the spool folder. Rejects with MAP_MISSING,
-   * MAP_DAMAGED, FRAME_DAMAGED, PACK_MISSING, PACK_READ, SPOOL_WRITE, PACK_STORE_FAILED, CLONE_UNSUPPORTED, RESUME_MISMATCH.
+   * MAP_DAMAGED, FRAME_DAMAGED, PACK_MISSING, PACK_READ, SPOOL_WRITE, PACK_STORE_FAILED, CLONE_UNSUPPORTED.
    */
   startSynthesis(options: SynthesisOptions): SynthesisRun;
   /**
+   * Every frame that a chain shows, each once, that its pack's own index confirms and no pack of `resume` holds. `sources`: the packs that
+   * the chain refers to. Rejects with MAP_MISSING, MAP_DAMAGED.
+   */
+  surveyCopy(options: {
+    vault: Vault;
+    chain: Chain;
+    blockSize: number;
+    sources: readonly PackRef[];
+    resume: readonly PackRef[];
+  }): Promise<SurveyedFrames>;
+  /**
    * Copies what the live chains show of sparse packs into new ones, and writes columns anew with the new places; what no live chain shows
-   * keeps its old place. Rejects with the codes of startSynthesis but RESUME_MISMATCH.
+   * keeps its old place. Rejects with the codes of startSynthesis.
    */
   startRelocation(options: RelocationOptions): RelocationRun;
   startRestore(options: RestoreOptions): Run<RestoreOutcome, RestoreProgress>;

@@ -2,7 +2,7 @@
 
 namespace strata {
 namespace {
-constexpr char kHead[] = "STRPACK1", kTail[] = "STRPEND1";
+constexpr char kHead[] = "STRPACK1", kTail[] = "STRPEND1", kJoinedTail[] = "STRPEND2";
 constexpr size_t kTrailer = 16, kIndexEntry = 44, kOpenPacks = 64;
 constexpr int kIndexLevel = 1;
 }  // namespace
@@ -21,22 +21,26 @@ uint32_t PackWriter::append(View frame, const Digest& digest, uint32_t raw_lengt
 }
 
 void PackWriter::finish(FrameCodec& codec) {
+  file_.append(pack_end(codec, id_, frames_, static_cast<uint32_t>(file_.size()), PackMaking::written));
+  file_.finish();
+}
+
+Bytes pack_end(FrameCodec& codec, const PackId& id, const std::vector<PackedFrame>& frames, uint32_t offset, PackMaking making) {
   Bytes raw;
-  put(raw, static_cast<uint32_t>(frames_.size()));
-  for (const PackedFrame& it : frames_) {
+  put(raw, static_cast<uint32_t>(frames.size()));
+  for (const PackedFrame& it : frames) {
     put_bytes(raw, it.digest);
     put(raw, it.offset);
     put(raw, it.length);
     put(raw, it.raw_length);
   }
   Bytes end;
-  const auto offset = static_cast<uint32_t>(file_.size());
-  const size_t length = codec.seal(FrameType::pack_index, id_, raw, codec.digest(FrameType::pack_index, raw), kIndexLevel, end);
+  const size_t length = codec.seal(FrameType::pack_index, id, raw, codec.digest(FrameType::pack_index, raw), kIndexLevel, end);
   put(end, offset);
   put(end, static_cast<uint32_t>(length));
-  end.insert(end.end(), kTail, kTail + 8);
-  file_.append(end);
-  file_.finish();
+  const char* const tail = making == PackMaking::joined ? kJoinedTail : kTail;
+  end.insert(end.end(), tail, tail + 8);
+  return end;
 }
 
 std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pack, const PackId& id) {
@@ -49,13 +53,14 @@ std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pa
   uint32_t offset, length;
   memcpy(&offset, trailer, 4);
   memcpy(&length, trailer + 4, 4);
-  if (memcmp(trailer + 8, kTail, 8) != 0 || offset < kPackStart || length < kFrameHeader || uint64_t{offset} + length + kTrailer != size)
+  const bool joined = memcmp(trailer + 8, kJoinedTail, 8) == 0;
+  if ((!joined && memcmp(trailer + 8, kTail, 8) != 0) || offset < kPackStart || length < kFrameHeader || uint64_t{offset} + length + kTrailer != size)
     throw Error("FRAME_DAMAGED", path + " does not end as a pack does", 0, path);
   Bytes frame(length), raw;
   pack.read_exact(frame, offset);
   codec.open(FrameType::pack_index, id, frame, raw, Check::fast);
   // Nothing hangs on the head, and from afar it would cost as much as the index.
-  if (pack.file() >= 0) {
+  if (!joined && pack.file() >= 0) {
     pack.read_exact(head, 0);
     if (memcmp(head, kHead, 8) != 0 || memcmp(head + 8, zeros, 8) != 0) throw Error("FRAME_DAMAGED", path + " does not begin as a pack does", 0, path);
   }

@@ -24,6 +24,12 @@ struct BadPlace {
   auto operator<=>(const BadPlace&) const = default;
 };
 
+// How a pack came to be: written front to back, or joined by the store of parts of others; such a one has no head.
+enum class PackMaking { written, joined };
+
+// What stands behind the frames of a pack, which end at `offset`: its index, and where that lies.
+Bytes pack_end(FrameCodec& codec, const PackId& id, const std::vector<PackedFrame>& frames, uint32_t offset, PackMaking making);
+
 // Writes one pack front to back.
 class PackWriter {
  public:

@@ -10,10 +10,7 @@ PackStream::PackStream(Options options, Control& control, OnPack on_pack)
 
 PackWriter& PackStream::current() {
   if (!pack_) {
-    PackId id;
-    std::copy(options_.run_id.begin(), options_.run_id.end(), id.begin());
-    const uint32_t sequence = __builtin_bswap32(sequence_);
-    memcpy(id.data() + options_.run_id.size(), &sequence, sizeof sequence);
+    const PackId id = pack_id(options_.run_id, sequence_);
     pack_.emplace(options_.spool + "/" + hex(id) + ".pack", id);
   }
   return *pack_;
@@ -31,6 +28,10 @@ void PackStream::give_out(FrameCodec& codec) {
   bytes_ = given_out_;
   const FinishedPack pack{sequence_++, pack_->id(), pack_->path(), pack_->size(), pack_->frames().size()};
   pack_.reset();
+  give_out(pack);
+}
+
+void PackStream::give_out(const FinishedPack& pack) {
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return unanswered_ < kUnanswered || control_.stopping(); });

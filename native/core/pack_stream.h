@@ -23,6 +23,14 @@ struct FinishedPack {
   size_t frames;
 };
 
+inline PackId pack_id(const RunId& run, uint32_t sequence) {
+  PackId out;
+  std::copy(run.begin(), run.end(), out.begin());
+  const uint32_t number = __builtin_bswap32(sequence);
+  memcpy(out.data() + run.size(), &number, sizeof number);
+  return out;
+}
+
 class PackStream {
  public:
   using OnPack = std::function<void(const FinishedPack&)>;
@@ -52,6 +60,8 @@ class PackStream {
   void appended(FrameCodec& codec);
   // Gives out what there is, if anything.
   void give_out(FrameCodec& codec);
+  // Gives out one that was made elsewhere.
+  void give_out(const FinishedPack& pack);
 
   uint64_t pack_size() const { return options_.pack_size; }
   // Of all packs so far.

@@ -11,14 +11,16 @@ constexpr size_t kFilterMemory = 96 << 20;
 class Synthesis::Copying {
  public:
   Copying(Synthesis& run, FullMap& map, uint64_t most_blocks)
-      : run_(run), map_(map), known_(run.options_.vault, {}, run.options_.spool + "/" + hex(run.options_.run_id) + ".places", kFilterMemory, {}, most_blocks) {}
+      : run_(run), map_(map), known_(run.options_.vault, {}, run.options_.spool + "/" + hex(run.options_.run_id) + ".places", kFilterMemory, {}, most_blocks) {
+    for (const PackFile& pack : run.options_.resume) resume(pack);
+  }
 
   // False when told to stop.
   bool add(uint64_t number, const FrameRef& frame, const BlockDigest& digest) {
     std::optional<FramePlace> place = known_.find(digest.digest);
     auto pending = pending_.find(digest.digest);
     if (!place && pending == pending_.end()) {
-      place = run_.resumed_.take(run_.codec_, digest.digest, frame.length);
+      place = run_.assembly_.name(frame.pack, {digest.digest, frame.offset, frame.length, run_.options_.block_size});
       if (place) {
         known_.add(digest.digest, *place);
       } else {
@@ -45,10 +47,33 @@ class Synthesis::Copying {
     wanted_.clear();
     digests_.clear();
     pending_.clear();
+    return give_out(false);
+  }
+
+  // The ends of joined packs that are whole; with `all`, of the others too. False when told to stop.
+  bool give_out(bool all) {
+    for (const FinishedPack& pack : run_.assembly_.finished(run_.codec_, all)) {
+      if (run_.control_.stopping()) return false;
+      run_.packs_.give_out(pack);
+    }
     return true;
   }
 
  private:
+  // A pack that cannot be read is as one that was never stored.
+  void resume(const PackFile& pack) {
+    std::vector<PackedFrame> frames;
+    try {
+      frames = read_pack_index(run_.codec_, *pack.open(), pack.id);
+    } catch (const Error& error) {
+      if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
+    }
+    for (const PackedFrame& it : frames) {
+      known_.add(it.digest, {pack.id, it.offset, it.length});
+      run_.resumed_ += it.length;
+    }
+  }
+
   struct Block {
     uint64_t number;
     BlockDigest digest;
@@ -66,14 +91,15 @@ class Synthesis::Copying {
 
 Synthesis::Synthesis(SynthesisOptions options, PackStream::OnPack on_pack)
     : options_(std::move(options)),
-      packs_({options_.spool, options_.run_id, options_.pack_size, static_cast<uint32_t>(options_.resume.size())}, control_, std::move(on_pack)),
+      packs_({options_.spool, options_.run_id, options_.pack_size, static_cast<uint32_t>(options_.assembly.size())}, control_, std::move(on_pack)),
       codec_(options_.vault),
       frames_(options_.vault, options_.packs, packs_, options_.clone, control_),
-      resumed_(options_.resume) {
+      assembly_(options_.assembly, options_.spool, options_.run_id) {
   const uint64_t blocks = options_.chain.empty() ? 0 : options_.chain.front().blocks;
   if (options_.chain.empty() || (options_.size + options_.block_size - 1) / options_.block_size != blocks)
     throw Error("NATIVE_ARGUMENT", "the size must be that of the chain's newest point");
-  if (options_.mode == SynthesisMode::reference && !options_.resume.empty()) throw Error("NATIVE_ARGUMENT", "a run that copies nothing resumes nothing");
+  if (options_.mode == SynthesisMode::reference && !(options_.resume.empty() && options_.assembly.empty()))
+    throw Error("NATIVE_ARGUMENT", "a run that copies nothing resumes nothing, and has nothing joined");
 }
 
 Synthesis::~Synthesis() = default;
@@ -88,7 +114,7 @@ void Synthesis::abandon() {
   packs_.abandon();
 }
 
-SynthesisProgress Synthesis::progress() const { return {position_, frames_.bytes_cloned(), frames_.bytes_copied()}; }
+SynthesisProgress Synthesis::progress() const { return {position_, assembly_.bytes(), frames_.bytes_cloned(), frames_.bytes_copied()}; }
 
 SynthesisOutcome Synthesis::run() {
   SynthesisOutcome out;
@@ -96,7 +122,7 @@ SynthesisOutcome Synthesis::run() {
   packs_.run([&] { merge(map); });
   out.cancelled = control_.cancelled();
   out.bytes_referenced = map.bytes();
-  out.bytes_resumed = resumed_.bytes();
+  out.bytes_resumed = resumed_;
   out.packs = map.packs().ids();
   if (out.cancelled) return out;
   const FullMap::Written written = map.finish(options_.size, options_.block_size);
@@ -111,7 +137,7 @@ void Synthesis::merge(FullMap& map) {
   PairedChain chain(options_.chain, codec_);
   if (options_.mode == SynthesisMode::reference) return refer(chain, map);
   copy(chain, map);
-  // A cancelled run keeps its last pack too, and the next run resumes with it; after a failure there would be a gap before it.
+  // A cancelled run keeps its last pack too, and the next run resumes with it.
   control_.rethrow();
   packs_.give_out(codec_);
 }
@@ -137,7 +163,7 @@ void Synthesis::copy(PairedChain& chain, FullMap& map) {
       if (!copying.add(run.start + i, {packs[it.pack], it.offset, it.length, it.check}, run.digests[i])) return;
     }
   }
-  if (!control_.stopping() && copying.flush()) resumed_.expect_end(codec_);
+  if (!control_.stopping() && copying.flush()) copying.give_out(true);
 }
 
 }  // namespace strata

@@ -1,13 +1,13 @@
 // Synthesis: a chain of maps becomes one full map of its newest point, without reading any block's content.
 //
 // Both columns are merged in lock-step, written as a full backup writes them (zero blocks are not named), and the root is computed. The frames
-// stay where they are, or are copied as they are into packs of the new point, in disk order and each content once. A copying run that was killed is done again
-// under the same conditions: since the order is the same, the frames of the packs that it stored are the first ones that are wanted.
+// stay where they are, or go as they are into packs of the new point, each content once: those in parts of packs that the store joins lie where that
+// puts them, the others are copied in disk order. What a run that broke off had stored already is found there by its digest.
 #pragma once
+#include "assembly.h"
 #include "frame_copy.h"
 #include "full_map.h"
 #include "paired_chain.h"
-#include "resumed_frames.h"
 
 namespace strata {
 
@@ -24,11 +24,12 @@ struct SynthesisOptions {
   SynthesisMode mode = SynthesisMode::reference;
   uint64_t pack_size = 0;
   std::vector<PackFile> resume;
+  std::vector<AssembledPack> assembly;
   Clone clone = Clone::automatic;
 };
 
 struct SynthesisProgress {
-  uint64_t position, bytes_cloned, bytes_copied;
+  uint64_t position, bytes_joined, bytes_cloned, bytes_copied;
 };
 
 struct SynthesisOutcome {
@@ -66,8 +67,8 @@ class Synthesis {
   PackStream packs_;
   FrameCodec codec_;
   FrameCopy frames_;
-  ResumedFrames resumed_;
-  std::atomic<uint64_t> position_{0};
+  Assembly assembly_;
+  std::atomic<uint64_t> position_{0}, resumed_{0};
 };
 
 }  // namespace strata
