@@ -385,16 +385,10 @@ export const errorTable = {
     hint: 'strata verify --all names the restore points and ranges concerned',
   },
   CLONE_UNSUPPORTED: {
-    message: 'the file system of {path} has no reflink',
+    message: '{path} cannot copy by itself',
     exit: 1,
     http: 409,
-    hint: 'leave --require-clone out to copy, or use XFS or Btrfs',
-  },
-  RESUME_MISMATCH: {
-    message: 'what an earlier run of this synthesis copied does not fit: {reason}',
-    exit: 1,
-    http: 409,
-    hint: 'start again; everything is copied anew',
+    hint: 'leave --require-clone out to have it pass through this machine, or use XFS, Btrfs or a server that copies parts of objects',
   },
   PACK_STORE_FAILED: {
     message: 'a pack could not be stored: {reason}',

@@ -21,7 +21,7 @@ export type WarningCode =
   | 'CLOCK_WRONG'
   | 'MARK_NOT_WRITTEN'
   | 'READING_UNPROTECTED'
-  | 'NOT_RESUMED'
+  | 'NOT_JOINED'
   | 'NOT_CONSOLIDATED'
   | 'NOT_COLLECTED'
   | 'CLEANUP'

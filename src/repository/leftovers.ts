@@ -21,7 +21,8 @@ export async function clearLeftovers(
   // Spools first: a run has its lease before its spool, so a spool seen now without a lease is nobody's.
   const spools = await store.spools();
   const leases = await findLeases(repo, here);
-  for (const lease of leases.filter(({ dead }) => dead)) {
+  const deadLeases = leases.filter(({ dead }) => dead);
+  for (const lease of deadLeases) {
     const arrived = [...packs.values()].filter(({ id }) => runOfPack(id) === lease.id);
     const wrote = lease.record === null || lease.record.purpose === 'backup';
     if (wrote && (await store.stat(manifestName(lease.id))) === null) {
@@ -39,5 +40,5 @@ export async function clearLeftovers(
   }
   const held = new Set(leases.map(({ id }) => id));
   for (const run of spools.filter((id) => !held.has(id))) await store.clearSpool(run);
-  await store.clearUnfinished(new Date(here.now() - unfinishedAfter));
+  await store.clearUnfinished(new Date(here.now() - unfinishedAfter), new Set(deadLeases.map(({ id }) => id)));
 }

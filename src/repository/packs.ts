@@ -5,7 +5,8 @@ import { concurrently } from './concurrently.ts';
 import type { Repository } from './repository.ts';
 import type { StoredObject } from './stores/store.ts';
 
-const endMagic = 'STRPEND1';
+/** Of packs that were written, and of those that a store joined of parts of others. */
+const endMagics = ['STRPEND1', 'STRPEND2'];
 const startLength = 16;
 const endLength = 16;
 const endsAtOnce = 8;
@@ -13,6 +14,11 @@ const endsAtOnce = 8;
 /** Name of a pack in the store. */
 export function packName(id: string): string {
   return `packs/${id.slice(-2)}/${id}`;
+}
+
+/** Which of the packs of its run it is, from 0. */
+export function numberOfPack(id: string): number {
+  return Number.parseInt(id.slice(24), 16);
 }
 
 /** The run that wrote a pack. */
@@ -55,7 +61,7 @@ async function isWhole(repo: Repository, found: StoredObject | null, id: string)
   const end = await repo.store.getRange(found.name, found.bytes - endLength, endLength);
   return (
     end.length === endLength &&
-    end.toString('latin1', 8) === endMagic &&
+    endMagics.includes(end.toString('latin1', 8)) &&
     end.readUInt32LE(0) >= startLength &&
     end.readUInt32LE(0) + end.readUInt32LE(4) + endLength === found.bytes
   );

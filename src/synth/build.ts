@@ -1,6 +1,6 @@
 /** Executes the plan of a synthetic full: packs, then columns, then the manifest. */
 import { hostname } from 'node:os';
-import { fail, fromNative, isStrataError } from '../errors.ts';
+import { fail, fromNative } from '../errors.ts';
 import { native, type PackRef, type SynthesisOutcome, type WrittenColumn } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { commitManifest } from '../repository/commit.ts';
@@ -8,11 +8,12 @@ import type { Emit, Warning } from '../repository/events.ts';
 import type { Lease } from '../repository/lease.ts';
 import { columnName, type Manifest, type MapColumn } from '../repository/manifest.ts';
 import { PackStoring } from '../repository/pack-storing.ts';
-import { packName } from '../repository/packs.ts';
+import { numberOfPack, packName } from '../repository/packs.ts';
 import { readManifest } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { software } from '../repository/software.ts';
 import { watch } from '../repository/watch.ts';
+import { type JoinPlan, joiningOf, nothingJoined, planJoining } from './joining.ts';
 import type { SynthesisPlan } from './plan.ts';
 import { clearProgress, findProgress, noteProgress } from './progress.ts';
 import type { CopyWay } from './way.ts';
@@ -27,9 +28,13 @@ export interface Build {
   readonly signal: AbortSignal;
 }
 
-export interface Built {
-  readonly manifest: Manifest;
+interface Merged {
   readonly outcome: SynthesisOutcome;
+  readonly joined: JoinPlan;
+}
+
+export interface Built extends Merged {
+  readonly manifest: Manifest;
 }
 
 /** Makes the point. ROOT_MISMATCH, and nothing made, when the merged maps are not those of the point they are to equal. */
@@ -38,7 +43,7 @@ export async function build(task: Build): Promise<Built> {
   const { point } = plan;
   const started = Date.now();
   emit({ event: 'stage', stage: 'merge' });
-  const outcome = plan.mode === 'copy' ? await copy(task) : await merge(task, []);
+  const { outcome, joined } = plan.mode === 'copy' ? await copy(task) : await merge(task, [], nothingJoined);
   if (outcome.root !== point.manifest.root) throw fail('ROOT_MISMATCH', { point: point.id });
   emit({ event: 'stage', stage: 'commit' });
   await repo.store.adopt(columnName(lease.id, 'loc'), outcome.loc.path);
@@ -49,35 +54,36 @@ export async function build(task: Build): Promise<Built> {
   const manifest = await readManifest(repo, lease.id);
   await chainOf(repo, manifest);
   if (plan.mode === 'copy') await clearProgress(repo, point.id);
-  return { manifest, outcome };
+  return { manifest, outcome, joined };
 }
 
-/** Copies, after what broken runs have copied already; without that when it does not fit. */
-async function copy(task: Build): Promise<SynthesisOutcome> {
-  const { repo, lease, plan, warn } = task;
+/** Copies what broken runs have not copied already; in object storage the server does what it can. */
+async function copy(task: Build): Promise<Merged> {
+  const { repo, plan, warn } = task;
   const resume = await findProgress(repo, plan.point.id);
-  try {
-    return await merge(task, resume);
-  } catch (error) {
-    if (resume.length === 0 || !isStrataError(error, 'RESUME_MISMATCH', 'FRAME_DAMAGED', 'PACK_READ')) throw error;
-    warn({ code: 'NOT_RESUMED', message: `what a broken run had copied is not used: ${error.message}` });
-    await clearProgress(repo, plan.point.id);
-    await repo.store.clearSpool(lease.id);
-    return merge(task, []);
+  const joining = joiningOf(repo);
+  if (joining !== null) return merge(task, resume, await planJoining(repo, plan, resume, joining));
+  if (repo.store.folder === null) {
+    warn({ code: 'NOT_JOINED', message: 'the server cannot copy parts of objects: all went through this machine' });
   }
+  return merge(task, resume, nothingJoined);
 }
 
 async function merge(
   { repo, lease, plan, clone, emit, signal }: Build,
   resume: readonly PackRef[],
-): Promise<SynthesisOutcome> {
+  joined: JoinPlan,
+): Promise<Merged> {
   const { point, mode, layers } = plan;
   const spool = await repo.store.spool(lease.id);
   let noted: Promise<void> | undefined;
   const storing = new PackStoring(async (id, path) => {
     noted ??= noteProgress(repo, point.id, lease.id);
     await noted;
-    await repo.store.adopt(packName(id), path);
+    const parts = joined.packs[numberOfPack(id)]?.parts;
+    if (parts === undefined) return repo.store.adopt(packName(id), path);
+    const ranges = parts.map(({ pack, offset, length }) => ({ name: packName(pack), offset, length }));
+    await repo.store.joining?.join(packName(id), ranges, path);
   });
   try {
     const run = native.startSynthesis({
@@ -91,6 +97,7 @@ async function merge(
       mode,
       packSize: repo.config.packSize,
       resume,
+      assembly: joined.packs,
       clone,
       onPack: (pack) => storing.take(run, pack),
     });
@@ -98,7 +105,7 @@ async function merge(
       emit({ event: 'progress', position: Math.min(position, point.size), total: point.size }),
     );
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the synthesis of point ${point.id}` });
-    return outcome;
+    return { outcome, joined };
   } catch (error) {
     throw storing.failure ?? fromNative(error, `point ${point.id}`);
   } finally {
@@ -108,7 +115,7 @@ async function merge(
 
 function manifestOf(id: string, plan: SynthesisPlan, outcome: SynthesisOutcome, seconds: number): Manifest {
   const { point, mode, mergedPoints } = plan;
-  const stored = outcome.bytesCloned + outcome.bytesCopied + outcome.bytesResumed;
+  const stored = outcome.bytesJoined + outcome.bytesCloned + outcome.bytesCopied + outcome.bytesResumed;
   return {
     ...point.manifest,
     id,

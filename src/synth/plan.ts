@@ -1,6 +1,6 @@
 /** What a synthetic full would be made of; nothing is written for it. */
 import { fail, fromNative } from '../errors.ts';
-import { type Chain, type ChainStatistics, native } from '../native.ts';
+import { type Chain, type ChainStatistics, native, type PackRef } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';
 import { listPacks } from '../repository/packs.ts';
@@ -25,6 +25,8 @@ export interface SynthesisPlan {
   readonly layers: Chain;
   readonly mergedPoints: number;
   readonly statistics: ChainStatistics;
+  /** The packs that the chain refers to. */
+  readonly sources: readonly PackRef[];
 }
 
 /** Why there is nothing to be done. */
@@ -49,8 +51,8 @@ export async function planSynthesis(
   if (reason !== null) return { point, reason };
   const { manifests, layers } = await chainOf(repo, point.manifest);
   const statistics = await statisticsOf(repo, point, layers);
-  await requirePacks(repo, statistics);
-  return { point, mode, layers, mergedPoints: manifests.length, statistics };
+  const sources = await requirePacks(repo, statistics);
+  return { point, mode, layers, mergedPoints: manifests.length, statistics, sources };
 }
 
 async function whyNothing(repo: Repository, point: Point, mode: SynthesisMode): Promise<string | null> {
@@ -71,9 +73,11 @@ async function statisticsOf(repo: Repository, point: Point, chain: Chain): Promi
   }
 }
 
-async function requirePacks(repo: Repository, { packs: needed }: ChainStatistics): Promise<void> {
+async function requirePacks(repo: Repository, { packs: needed }: ChainStatistics): Promise<PackRef[]> {
   const packs = await listPacks(repo);
-  const missing = needed.find((id) => !packs.has(id));
-  if (missing === undefined) return;
-  throw fail('PACK_MISSING', { path: `pack ${missing}`, reason: 'the chain refers to it' });
+  return needed.map((id) => {
+    const pack = packs.get(id);
+    if (pack === undefined) throw fail('PACK_MISSING', { path: `pack ${id}`, reason: 'the chain refers to it' });
+    return pack;
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * How far syntheses came that broke off. A run that copies notes `progress/<point>.<run>` before its first pack; the packs
- * are the progress. The next run of the same point takes them over, in the order of their numbers, and goes on after them.
+ * are the progress. The next run of the same point finds in them what it has not to copy again.
  */
 import type { PackRef } from '../native.ts';
 import { listPacks, runOfPack } from '../repository/packs.ts';
@@ -19,20 +19,13 @@ export async function clearProgress(repo: Repository, point: string): Promise<vo
   for (const run of await runsOf(repo, point)) await repo.store.remove(progressName(point, run));
 }
 
-/** The packs that broken runs stored of a point, in order; those from the first that is lost, or in the trash, do not count. */
+/** The packs that broken runs stored of a point, but for those in the trash. */
 export async function findProgress(repo: Repository, point: string): Promise<readonly PackRef[]> {
   const runs = new Set(await runsOf(repo, point));
   if (runs.size === 0) return [];
   // As for a backup: the trash is looked at before the packs are.
   const trash = await trashedPacks(repo);
-  const packs = [...(await listPacks(repo)).values()].filter(({ id }) => runs.has(runOfPack(id)));
-  const numbered = new Map(packs.map((pack) => [Number.parseInt(pack.id.slice(24), 16), pack]));
-  const found: PackRef[] = [];
-  for (let n = 0; ; n++) {
-    const pack = numbered.get(n);
-    if (pack === undefined || trash.has(pack.id)) return found;
-    found.push(pack);
-  }
+  return [...(await listPacks(repo)).values()].filter(({ id }) => runs.has(runOfPack(id)) && !trash.has(id));
 }
 
 async function runsOf(repo: Repository, point: string): Promise<readonly string[]> {

@@ -11,6 +11,7 @@ import { clearLeftovers } from '../repository/leftovers.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 import { build } from './build.ts';
+import { joiningOf, planJoining } from './joining.ts';
 import {
   type NothingToDo,
   planSynthesis,
@@ -18,6 +19,7 @@ import {
   type SynthesisPlan,
   type SynthesisSubject,
 } from './plan.ts';
+import { findProgress } from './progress.ts';
 import { wayToCopy } from './way.ts';
 
 export interface SynthesisRequest extends SynthesisSubject {
@@ -40,8 +42,10 @@ export interface SynthesisResult {
   readonly mergedPoints: number;
   /** Of frames that the new map refers to where they were. */
   readonly bytesReferenced: number;
-  /** Shared by the file system: nothing was read or written for them. */
+  /** Of frames that the file system shares, or that the server copied: they did not pass through this machine. */
   readonly bytesCopiedByStore: number;
+  /** That the server copied with these, although nothing needs them: they lie between. */
+  readonly bytesUnused: number;
   /** Read and written. */
   readonly bytesThroughClient: number;
   /** In packs that an earlier run, which was killed, had stored. */
@@ -83,13 +87,14 @@ export async function synthesize(
     if ('reason' in plan) return finish(nothingDone(request, plan));
     const way = plan.mode === 'copy' ? await wayToCopy(repo, lease.id, plan, request.requireClone) : 'never';
     emit({ event: 'started', action: 'synthesis', subject: plan.point.id, machine, disk, size: plan.point.size });
-    const { manifest, outcome } = await build({ repo, lease, plan, clone: way, warn, emit, signal });
+    const { manifest, outcome, joined } = await build({ repo, lease, plan, clone: way, warn, emit, signal });
     const referenced = plan.mode === 'reference';
     return finish({
       ...planned(request, plan),
       point: manifest.id,
       bytesReferenced: referenced ? outcome.bytesReferenced : 0,
-      bytesCopiedByStore: outcome.bytesCloned,
+      bytesCopiedByStore: outcome.bytesCloned + outcome.bytesJoined,
+      bytesUnused: joined.bytesUnused,
       bytesThroughClient: outcome.bytesCopied,
       bytesResumed: outcome.bytesResumed,
     });
@@ -99,14 +104,18 @@ export async function synthesize(
   }
 }
 
-/** Says what would be done; what the store would copy by itself is not known before it is tried. */
+/** Says what would be done; whether a file system would share extents is not known before it is tried. */
 async function dryRun(repo: Repository, request: SynthesisRequest, emit: Emit): Promise<Done> {
   emit({ event: 'stage', stage: 'check' });
   const plan = await planSynthesis(repo, request, emit);
   if ('reason' in plan) return nothingDone(request, plan);
   const { storedBytes } = plan.statistics;
-  const moved = plan.mode === 'reference' ? { bytesReferenced: storedBytes } : { bytesThroughClient: storedBytes };
-  return { ...planned(request, plan), ...moved };
+  if (plan.mode === 'reference') return { ...planned(request, plan), bytesReferenced: storedBytes };
+  const joining = joiningOf(repo);
+  if (joining === null) return { ...planned(request, plan), bytesThroughClient: storedBytes };
+  const resume = await findProgress(repo, plan.point.id);
+  const { bytesJoined, bytesUnused, bytesLeft } = await planJoining(repo, plan, resume, joining);
+  return { ...planned(request, plan), bytesCopiedByStore: bytesJoined, bytesUnused, bytesThroughClient: bytesLeft };
 }
 
 function planned(request: SynthesisRequest, { point, mode, mergedPoints }: SynthesisPlan): Done {
@@ -125,6 +134,7 @@ const none = {
   mergedPoints: 0,
   bytesReferenced: 0,
   bytesCopiedByStore: 0,
+  bytesUnused: 0,
   bytesThroughClient: 0,
   bytesResumed: 0,
   bytesFreed: 0,

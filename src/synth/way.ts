@@ -1,9 +1,10 @@
-/** Whether the folder that a repository lies in can share extents between files, and what to do when it cannot. */
+/** Whether the folder that a repository lies in can share extents between files, or its server copy parts of objects, and what to do when not. */
 import { constants } from 'node:fs';
 import { copyFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, fromSystem } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
+import { joiningOf } from './joining.ts';
 import type { SynthesisPlan } from './plan.ts';
 
 /** How frames are copied: by sharing extents, or by reading and writing. */
@@ -22,6 +23,11 @@ export async function wayToCopy(
   { statistics }: SynthesisPlan,
   requireClone: boolean,
 ): Promise<CopyWay> {
+  if (repo.store.folder === null) {
+    if (requireClone && joiningOf(repo) === null) throw fail('CLONE_UNSUPPORTED', { path: repo.location });
+    // Packs go to the server as they are made; there is never room for more than a few needed here.
+    return 'never';
+  }
   const spool = await repo.store.spool(run);
   if (await sharesExtents(spool)) return 'auto';
   if (requireClone) throw fail('CLONE_UNSUPPORTED', { path: repo.location });

@@ -9,6 +9,10 @@ export interface Carelessness {
   readonly looksTooEarly?: boolean;
   /** It gives whole objects, whatever part was asked for. */
   readonly ignoresRange?: boolean;
+  /** It copies parts of other objects from their beginning, whatever range was asked for. */
+  readonly copiesBeginnings?: boolean;
+  /** An object is another one after each time that it was looked at. */
+  readonly changesTags?: boolean;
 }
 
 export interface CarelessServer {
@@ -20,16 +24,41 @@ export interface CarelessServer {
 
 export async function startCarelessServer(how: Carelessness = {}): Promise<CarelessServer> {
   const objects = new Map<string, Buffer>();
+  const parts = new Map<number, Buffer>();
+  let looks = 0;
+
+  const putPart = async (number: number, incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const source = incoming.headers['x-amz-copy-source'];
+    if (source === undefined) {
+      parts.set(number, await bodyOf(incoming));
+      return outgoing.writeHead(200, { etag: '"part"' }).end();
+    }
+    const [, from = '0', to = '0'] =
+      /^bytes=(\d+)-(\d+)$/.exec(String(incoming.headers['x-amz-copy-source-range'])) ?? [];
+    const length = Number(to) + 1 - Number(from);
+    const start = how.copiesBeginnings ? 0 : Number(from);
+    const content = objects.get(String(source).split('/').slice(1).join('/')) ?? Buffer.alloc(0);
+    parts.set(number, content.subarray(start, start + length));
+    return answer(outgoing, '<CopyPartResult><ETag>"part"</ETag></CopyPartResult>');
+  };
+
+  const upload = (key: string, url: URL, outgoing: ServerResponse) => {
+    if (url.searchParams.has('uploads')) {
+      parts.clear();
+      return answer(outgoing, '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>');
+    }
+    objects.set(key, Buffer.concat([...parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes)));
+    return answer(outgoing, '<CompleteMultipartUploadResult><ETag>"x"</ETag></CompleteMultipartUploadResult>');
+  };
 
   const put = async (key: string, incoming: IncomingMessage, outgoing: ServerResponse) => {
     const conditional = incoming.headers['if-none-match'] === '*' && !how.ignoresCondition;
     const takenBefore = objects.has(key);
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
+    const body = await bodyOf(incoming);
     if (how.looksTooEarly) await wait(20);
     if (conditional && (how.looksTooEarly ? takenBefore : objects.has(key)))
       return refuse(outgoing, 412, 'PreconditionFailed');
-    objects.set(key, Buffer.concat(chunks));
+    objects.set(key, body);
     return outgoing.writeHead(200, { etag: '"x"' }).end();
   };
 
@@ -38,7 +67,9 @@ export async function startCarelessServer(how: Carelessness = {}): Promise<Carel
     if (content === undefined) return refuse(outgoing, 404, 'NoSuchKey');
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? [];
     const part = from && to && !how.ignoresRange ? content.subarray(Number(from), Number(to) + 1) : content;
-    outgoing.writeHead(from ? 206 : 200, { 'content-length': part.length, 'last-modified': new Date().toUTCString() });
+    const etag = how.changesTags ? `"${looks++}"` : '"x"';
+    const facts = { 'content-length': part.length, 'last-modified': new Date().toUTCString(), etag };
+    outgoing.writeHead(from ? 206 : 200, facts);
     return outgoing.end(method === 'HEAD' ? undefined : part);
   };
 
@@ -58,7 +89,10 @@ export async function startCarelessServer(how: Carelessness = {}): Promise<Carel
     const url = new URL(incoming.url ?? '', 'http://x');
     const key = url.pathname.split('/').slice(2).join('/');
     if (url.searchParams.has('list-type')) return list(url.searchParams.get('prefix') ?? '', outgoing);
-    if (url.searchParams.has('uploads')) return refuse(outgoing, 501, 'NotImplemented');
+    if (incoming.method === 'POST' && !url.searchParams.has('delete')) return upload(key, url, outgoing);
+    if (url.searchParams.has('partNumber')) {
+      return void putPart(Number(url.searchParams.get('partNumber')), incoming, outgoing);
+    }
     if (url.searchParams.has('delete')) return refuse(outgoing, 501, 'NotImplemented');
     if (incoming.method === 'PUT') return void put(key, incoming, outgoing);
     if (incoming.method === 'DELETE') {
@@ -79,6 +113,16 @@ export async function startCarelessServer(how: Carelessness = {}): Promise<Carel
         server.closeAllConnections();
       }),
   };
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function answer(outgoing: ServerResponse, body: string): ServerResponse {
+  return outgoing.writeHead(200, { 'content-type': 'application/xml' }).end(`<?xml version="1.0"?>${body}`);
 }
 
 function refuse(outgoing: ServerResponse, status: number, code: string): ServerResponse {

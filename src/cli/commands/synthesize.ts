@@ -22,13 +22,13 @@ export function addSynthesize(program: Command): void {
     .description(
       'Makes a synthetic full of the newest point of a disk, or of another one: a point of the same time and content that ' +
         'stands on no other. With --mode reference it refers to the blocks where they lie, and moves none; with --mode copy ' +
-        'they are put in order into new packs by the file system itself where it can share extents (XFS, Btrfs), else by ' +
-        'copying. The points that it was made of stay until they are forgotten.',
+        'they are put into new packs: by the file system itself where it can share extents (XFS, Btrfs), by the server of ' +
+        'an object storage that can copy parts of objects, else by reading and writing. The points that it was made of stay until they are forgotten.',
     )
     .argument('<machine/disk>', 'the disk')
     .option('--at <point>', 'the point to make a full of (default: the newest)', text)
     .addOption(new Option('--mode <mode>', 'how').choices(['reference', 'copy']).default('reference'))
-    .option('--require-clone', 'with --mode copy: fail rather than copy where extents cannot be shared')
+    .option('--require-clone', 'with --mode copy: fail rather than copy where neither file system nor server does it')
     .option('--dry-run', 'say what would be done, and write nothing')
     .addHelpText(
       'after',
@@ -50,10 +50,11 @@ Examples:
 function describe(result: SynthesisResult): string[] {
   const name = `${result.machine}/${result.disk}`;
   if (result.nothingToDo !== null) return [`nothing to do for ${name}: point ${result.of}: ${result.nothingToDo}`];
-  const { bytesReferenced, bytesCopiedByStore, bytesThroughClient, bytesResumed } = result;
+  const { bytesReferenced, bytesCopiedByStore, bytesUnused, bytesThroughClient, bytesResumed } = result;
   const moved = [
     bytesReferenced > 0 && `${formatSize(bytesReferenced)} referred to where they lie`,
-    bytesCopiedByStore > 0 && `${formatSize(bytesCopiedByStore)} shared by the file system`,
+    bytesCopiedByStore > 0 && `${formatSize(bytesCopiedByStore)} copied by the store itself`,
+    bytesUnused > 0 && `${formatSize(bytesUnused)} that nothing needs copied with them`,
     `${formatSize(bytesThroughClient)} read and written`,
     bytesResumed > 0 && `${formatSize(bytesResumed)} were copied by a run that broke off`,
   ];

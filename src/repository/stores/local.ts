@@ -23,6 +23,7 @@ export class LocalStore implements ObjectStore {
   readonly location: string;
   readonly folder: string;
   readonly traffic = null;
+  readonly joining = null;
   readonly clockAhead = null;
   readonly packs: PackPlace;
   /** Folders known to be durable, so that each is made and synced once. */

@@ -17,6 +17,24 @@ export interface StoredObject {
 
 export type SizedObject = Pick<StoredObject, 'name' | 'bytes'>;
 
+/** A range of an object. */
+export interface ObjectRange {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** How a store makes objects of others, by itself. */
+export interface Joining {
+  /** Bytes of the shortest range. */
+  readonly smallestPart: number;
+  /**
+   * Creates an object of ranges of others, one behind the other, and of a finished file of the spool folder, which is gone afterwards. The
+   * ranges must lie within their objects.
+   */
+  join(name: string, ranges: readonly ObjectRange[], spoolFile: string): Promise<void>;
+}
+
 export interface ObjectStore {
   /** Where the objects lie, for messages. */
   readonly location: string;
@@ -26,6 +44,8 @@ export interface ObjectStore {
   readonly clockAhead: number | null;
   /** What went over the network; null for a folder. */
   readonly traffic: Traffic | null;
+  /** Null: it cannot. A server may still turn out not to (`partCopy` of the configuration). */
+  readonly joining: Joining | null;
   /** Where the addon reads packs. */
   readonly packs: PackPlace;
   /** Creates an object. */
@@ -62,7 +82,7 @@ export interface ObjectStore {
   spools(): Promise<readonly string[]>;
   /** Removes the spool folder of a run and what is in it. */
   clearSpool(run: string): Promise<void>;
-  /** Removes what writes that were killed before this instant left behind. */
-  clearUnfinished(before: Date): Promise<void>;
+  /** Removes what writes left behind that were killed before this instant, or that are of runs known to be dead. */
+  clearUnfinished(before: Date, deadRuns: ReadonlySet<string>): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,7 +19,7 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { fail } from '../../../errors.ts';
+import { fail, isStrataError } from '../../../errors.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
 import type { Connection } from './connect.ts';
@@ -41,6 +41,8 @@ export interface Entry {
   readonly key: string;
   readonly bytes: number;
   readonly modified: Date;
+  /** As the server writes it. */
+  readonly etag: string;
 }
 
 export interface Part {
@@ -186,6 +188,7 @@ export class Bucket {
         key,
         bytes: found.ContentLength ?? 0,
         modified: found.LastModified ?? new Date(0),
+        etag: found.ETag ?? '',
       };
     } catch (error) {
       if (isMissing(answerOf(error))) return null;
@@ -207,10 +210,11 @@ export class Bucket {
           options,
         ),
       );
-      yield (page.Contents ?? []).map(({ Key = '', Size = 0, LastModified = new Date(0) }) => ({
+      yield (page.Contents ?? []).map(({ Key = '', Size = 0, LastModified = new Date(0), ETag = '' }) => ({
         key: Key,
         bytes: Size,
         modified: LastModified,
+        etag: ETag,
       }));
       if (!page.IsTruncated || page.NextContinuationToken === undefined) return;
       token = page.NextContinuationToken;
@@ -226,10 +230,15 @@ export class Bucket {
     for (let at = 0; at < keys.length; at += keysAtOnce) await this.#removeMany(keys.slice(at, at + keysAtOnce));
   }
 
+  /** Begins an object in parts; its key must be the caller's own. */
   async startUpload(key: string): Promise<string> {
-    const { UploadId = '' } = await this.#request('CreateMultipartUpload', key, (options) =>
-      this.#client.send(new CreateMultipartUploadCommand({ Bucket: this.name, Key: key }), options),
-    );
+    let tries = 0;
+    const { UploadId = '' } = await this.#request('CreateMultipartUpload', key, (options) => {
+      tries += 1;
+      return this.#client.send(new CreateMultipartUploadCommand({ Bucket: this.name, Key: key }), options);
+    });
+    // An answer that was lost has left an upload that nobody knows of.
+    if (tries > 1) await this.#abortOthers(key, UploadId);
     return UploadId;
   }
 
@@ -251,14 +260,15 @@ export class Bucket {
     return { number, etag: ETag };
   }
 
-  /** Has the server make a part of a range of another object, which must be whole within it. */
+  /** Has the server make a part of a range of another object, which must be whole within it; `etag`: of that object. */
   async copyPart(
     key: string,
     uploadId: string,
     number: number,
-    from: { readonly key: string; readonly offset: number; readonly length: number },
+    from: { readonly key: string; readonly offset: number; readonly length: number; readonly etag: string },
+    signal?: Signal,
   ): Promise<Part> {
-    const { CopyPartResult } = await this.#request('UploadPartCopy', key, (options) =>
+    const send = (options: SendOptions) =>
       this.#client.send(
         new UploadPartCopyCommand({
           Bucket: this.name,
@@ -267,10 +277,11 @@ export class Bucket {
           PartNumber: number,
           CopySource: `${this.name}/${from.key.split('/').map(encodeURIComponent).join('/')}`,
           CopySourceRange: `bytes=${from.offset}-${from.offset + from.length - 1}`,
+          CopySourceIfMatch: from.etag,
         }),
         options,
-      ),
-    );
+      );
+    const { CopyPartResult } = await this.#request('UploadPartCopy', key, send, { signal });
     return { number, etag: CopyPartResult?.ETag ?? '' };
   }
 
@@ -341,6 +352,17 @@ export class Bucket {
       if (status !== 400 && status !== 501) throw error;
       this.#removesMany = false;
       await this.remove(keys);
+    }
+  }
+
+  async #abortOthers(key: string, mine: string): Promise<void> {
+    try {
+      for (const { uploadId } of await this.unfinishedUploads(key)) {
+        if (uploadId !== mine) await this.abortUpload(key, uploadId);
+      }
+    } catch (error) {
+      // It costs space until somebody who may, or a rule of the bucket, removes it.
+      if (!isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
     }
   }
 

@@ -86,8 +86,9 @@ async function copiesParts(bucket: Bucket, from: string, to: string): Promise<bo
       { offset: 1, length: smallestPart },
       { offset: 7, length: 1001 },
     ];
+    const etag = (await bucket.head(from))?.etag ?? '';
     const parts = await Promise.all(
-      ranges.map((range, index) => bucket.copyPart(to, uploadId, index + 1, { key: from, ...range })),
+      ranges.map((range, index) => bucket.copyPart(to, uploadId, index + 1, { key: from, etag, ...range })),
     );
     await bucket.finishUpload(to, uploadId, parts, smallestPart + 1001);
     const expected = Buffer.concat(ranges.map(({ offset, length }) => body.subarray(offset, offset + length)));

@@ -12,12 +12,13 @@ import type { PackPlace, PackRef } from '../../../native.ts';
 import { concurrently } from '../../concurrently.ts';
 import { Fetching } from '../fetching.ts';
 import { ObjectCache } from '../object-cache.ts';
-import type { ObjectStore, SizedObject, StoredObject } from '../store.ts';
+import type { Joining, ObjectStore, SizedObject, StoredObject } from '../store.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
 import { formatS3Address, type S3Address } from './address.ts';
 import type { Bucket, Entry } from './bucket.ts';
-import { uploadFile } from './upload.ts';
+import { joinRanges } from './join.ts';
+import { smallestPart, uploadFile } from './upload.ts';
 
 interface S3StoreOptions {
   readonly address: S3Address;
@@ -36,6 +37,7 @@ const uploadsAtOnce = 4;
 const pieceBytes = 16 * 1024 ** 2;
 /** Bytes of copies of one repository. */
 const cacheLimit = 4 * 1024 ** 3;
+const runDigits = 24;
 const hexDigits = [...'0123456789abcdef'];
 
 export class S3Store implements ObjectStore {
@@ -83,6 +85,18 @@ export class S3Store implements ObjectStore {
     // The next run begins with the map that this one has made.
     if (name.startsWith('maps/')) await this.#cache.take(name, spoolFile);
     else await rm(spoolFile, { force: true });
+  }
+
+  get joining(): Joining {
+    return {
+      smallestPart,
+      join: async (name, ranges, spoolFile) => {
+        const sources = ranges.map(({ name: source, ...range }) => ({ key: this.#key(source), ...range }));
+        const join = () => joinRanges(this.#bucket, this.#key(name), sources, spoolFile, this.#signal);
+        await this.#named(name, this.#uploads.take(join));
+        await rm(spoolFile, { force: true });
+      },
+    };
   }
 
   get(name: string): Promise<Buffer> {
@@ -198,10 +212,12 @@ export class S3Store implements ObjectStore {
     await rm(this.#spoolPath(run), { recursive: true, force: true });
   }
 
-  async clearUnfinished(before: Date): Promise<void> {
+  async clearUnfinished(before: Date, deadRuns: ReadonlySet<string>): Promise<void> {
+    // The name of a pack or map begins with the run that makes it.
+    const isDead = (key: string) => deadRuns.has(key.slice(key.lastIndexOf('/') + 1).slice(0, runDigits));
     try {
       for (const { key, uploadId, started } of await this.#bucket.unfinishedUploads(this.#prefix)) {
-        if (started < before) await this.#bucket.abortUpload(key, uploadId);
+        if (started < before || isDead(key)) await this.#bucket.abortUpload(key, uploadId);
       }
     } catch (error) {
       // They cost space until somebody who may, or a rule of the bucket, removes them.

@@ -28,8 +28,8 @@ describe('a server that is not to be trusted', () => {
     expect(left()).toEqual([]);
   });
 
-  it('that only cannot copy is taken, and that is written down', async () => {
-    const { made, left } = await initOn({});
+  it('that only copies wrongly is taken, and that is written down', async () => {
+    const { made, left } = await initOn({ copiesBeginnings: true });
     const repo = await made;
     expect(repo.config.storage).toMatchObject({ partCopy: false, probed: expect.any(String) });
     await repo.close();
