@@ -27,12 +27,14 @@ export const imageNotes = `Formats:
 
 /** The lines about a point that was written out; `done` is what the command calls that. */
 export function describeRestored(result: RestoreResult, done: 'restored' | 'exported'): string[] {
-  const { point, to, dryRun, size, bytesWritten, bytesSkipped, seconds } = result;
+  const { point, to, dryRun, size, bytesWritten, bytesSkipped, bytesByServer, seconds } = result;
   if (dryRun) return fields([['would write', `${point} of ${formatSize(size)} to ${to}`]]);
   return fields([
     [done, `${point} to ${to}`],
     ['written', `${formatSize(bytesWritten)} of ${formatSize(size)}`],
-    ['skipped', formatSize(bytesSkipped)],
+    bytesByServer === undefined
+      ? ['skipped', formatSize(bytesSkipped)]
+      : ['zeros', `${formatSize(bytesByServer)} put there by the server`],
     ['took', formatDuration(seconds)],
   ]);
 }

@@ -4,7 +4,7 @@
  */
 import { isStrataError, reasonOf } from '../errors.ts';
 import type { Emit, StrataEvent } from '../repository/events.ts';
-import type { Traffic } from '../repository/stores/traffic.ts';
+import { addTraffic, type Traffic } from '../repository/stores/traffic.ts';
 
 interface Stamp {
   /** ISO 8601 UTC. */
@@ -44,7 +44,9 @@ export async function runJob<Result extends object>(
   const emit: Emit = (event) => {
     if (event.event !== 'traffic') return job.report({ ...stamp(event.event), ...event });
     const { event: _, ...account } = event;
-    storage = account;
+    // An export from one bucket into another has two.
+    const estimate = account.estimate + (storage?.estimate ?? 0);
+    storage = { ...(storage ? addTraffic(storage, account) : account), estimate };
   };
   const result = await action(emit, job.signal);
   job.report({ ...stamp('result'), ...result, ...(storage ? { storage } : {}) });

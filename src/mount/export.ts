@@ -83,7 +83,8 @@ export async function exportImage(
   return { point: point.id, to: path, dryRun, size: point.size, bytesWritten, bytesSkipped: 0, seconds };
 }
 
-function requireFits(point: Point, format: FormatName): void {
+/** FORMAT_UNSUITABLE when a point cannot be shown in a format. */
+export function requireFits(point: Point, format: FormatName): void {
   const whyNot = format === 'vmdk' ? whyNotExported : formats[format].whyNot;
   const reason = whyNot(diskWithoutData(point));
   if (reason !== null) throw fail('FORMAT_UNSUITABLE', { format, point: point.id, reason });

@@ -9,5 +9,7 @@ export interface Restored {
   readonly bytesWritten: number;
   /** Bytes that stood in the target already. */
   readonly bytesSkipped: number;
+  /** Of an object: zeros that its server put there by itself. */
+  readonly bytesByServer?: number;
   readonly seconds: number;
 }

@@ -7,13 +7,14 @@ import { text } from '../option-values.ts';
 export function addExport(program: Command): void {
   const command = program
     .command('export')
-    .summary('write a restore point to a file as a disk image')
+    .summary('write a restore point to a file, or into a bucket, as a disk image')
     .description(
-      'Writes the disk as it was at a restore point to a file that needs nothing of the repository: restore with another ' +
-        'name, for whole disks only. A file that exists is refused without --force.',
+      'Writes the disk as it was at a restore point to a file, or an object of object storage, that needs nothing of the ' +
+        'repository: restore with another name, for whole disks only. Of an object only what is not zero goes over the ' +
+        'network. A file or object that exists is refused without --force.',
     )
     .argument('<point>', 'the point')
-    .requiredOption('--to <file>', 'file to write', text)
+    .requiredOption('--to <file>', 'file to write, or s3://BUCKET/KEY', text)
     .addOption(formatOption().makeOptionMandatory())
     .option('--force', 'overwrite what stands there')
     .option('--no-sparse', 'write zeros instead of leaving holes')
@@ -25,7 +26,8 @@ ${imageNotes}
 
 Examples:
   $ strata export web1/sda@latest --to web1.qcow2 --format qcow2
-  $ strata export 5f0c --to /mnt/share/web1.vhdx --format vhdx --no-sparse`,
+  $ strata export 5f0c --to /mnt/share/web1.vhdx --format vhdx --no-sparse
+  $ strata export web1/sda@latest --to s3://images/web1.raw --format raw`,
     );
   perform<ImageOptions, [string]>(command, async (session, options, point) => {
     const { restoreJob } = await import('../../jobs/restore.ts');

@@ -9,6 +9,18 @@ export interface Traffic {
   readonly retries: number;
 }
 
+/** Of both. */
+export function addTraffic(a: Traffic, b: Traffic): Traffic {
+  const requests: Record<string, number> = { ...a.requests };
+  for (const [verb, count] of Object.entries(b.requests)) requests[verb] = (requests[verb] ?? 0) + count;
+  return {
+    requests,
+    bytesUp: a.bytesUp + b.bytesUp,
+    bytesDown: a.bytesDown + b.bytesDown,
+    retries: a.retries + b.retries,
+  };
+}
+
 /** US dollars, as AWS lists them for S3 Standard in us-east-1 (November 2026); other servers and regions differ. */
 const prices = { write: 0.005 / 1000, read: 0.0004 / 1000, byteOut: 0.09 / 1024 ** 3 };
 

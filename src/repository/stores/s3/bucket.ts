@@ -357,8 +357,8 @@ export class Bucket {
 
   async #abortOthers(key: string, mine: string): Promise<void> {
     try {
-      for (const { uploadId } of await this.unfinishedUploads(key)) {
-        if (uploadId !== mine) await this.abortUpload(key, uploadId);
+      for (const { key: other, uploadId } of await this.unfinishedUploads(key)) {
+        if (other === key && uploadId !== mine) await this.abortUpload(key, uploadId);
       }
     } catch (error) {
       // It costs space until somebody who may, or a rule of the bucket, removes it.

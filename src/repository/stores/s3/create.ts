@@ -2,7 +2,7 @@
 import { fail, isStrataError } from '../../../errors.ts';
 import type { CreatedStore, StoreOptions } from '../open.ts';
 import { usualSettings } from '../settings.ts';
-import { formatS3Address, parseS3Address } from './address.ts';
+import { formatS3Address, parseS3Address, type S3Address } from './address.ts';
 import type { Bucket } from './bucket.ts';
 import { openBucket, openS3Store } from './open.ts';
 import { probe, probeFolder } from './probe.ts';
@@ -16,7 +16,7 @@ export async function createS3Store(location: string, options: StoreOptions): Pr
   const bucket = openBucket(name, options.storage ?? usualSettings);
   try {
     await requireEmpty(bucket, location, prefix === '' ? '' : `${prefix}/`);
-    await requireOutside(bucket, name, prefix);
+    await requireOutsideRepositories(bucket, { bucket: name, prefix });
     const abilities = await probe(bucket, prefix === '' ? '' : `${prefix}/`);
     return { store: openS3Store(location, options), abilities };
   } finally {
@@ -34,14 +34,15 @@ async function requireEmpty(bucket: Bucket, location: string, folder: string): P
   }
 }
 
-/** A repository within another would be that one's garbage. */
-async function requireOutside(bucket: Bucket, name: string, prefix: string): Promise<void> {
+/** What is no part of a repository would be garbage within it. */
+export async function requireOutsideRepositories(bucket: Bucket, address: S3Address): Promise<void> {
+  const { bucket: name, prefix } = address;
   const parts = prefix.split('/').slice(0, -1);
   for (let depth = prefix === '' ? -1 : parts.length; depth >= 0; depth--) {
     const outer = parts.slice(0, depth).join('/');
     const key = outer === '' ? 'strata.json' : `${outer}/strata.json`;
     if ((await bucket.head(key).catch(unlessForbidden)) === null) continue;
-    const location = formatS3Address({ bucket: name, prefix });
+    const location = formatS3Address(address);
     const other = formatS3Address({ bucket: name, prefix: outer });
     throw fail('LOCATION_UNSUITABLE', { location, reason: `it lies within the repository ${other}` });
   }

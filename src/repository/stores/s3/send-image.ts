@@ -1,0 +1,122 @@
+/** An image becomes an object: what it holds is sent, its zeros the server copies from an object of zeros, which is removed afterwards. */
+import { randomBytes } from 'node:crypto';
+import { fail } from '../../../errors.ts';
+import { concurrently } from '../../concurrently.ts';
+import type { Bucket, Part } from './bucket.ts';
+import type { ImagePart } from './image-parts.ts';
+
+export interface ImageSource {
+  readonly parts: readonly ImagePart[];
+  readonly size: number;
+  readonly read: (offset: number, length: number) => Promise<Buffer>;
+  /** Hears how many bytes more have arrived, sent or copied. */
+  readonly arrived: (bytes: number) => void;
+}
+
+const mostInMemory = 256 * 1024 ** 2;
+const mostAtOnce = 4;
+/** Sent once; longer rows of zeros are copied together of it. */
+const sentZeros = 8 * 1024 ** 2;
+/** Of parts of zeros that are read back, and of each end of them. */
+const mostCompared = 256;
+const comparedBytes = 512;
+
+/** Creates the object, or replaces it. When it fails, nothing is there that was not there before. */
+export async function sendImage(
+  bucket: Bucket,
+  key: string,
+  { parts, size, read, arrived }: ImageSource,
+  signal: AbortSignal,
+): Promise<void> {
+  const longest = (kind: ImagePart['kind']) =>
+    parts.reduce((most, part) => (part.kind === kind ? Math.max(most, part.length) : most), 0);
+  const atOnce = Math.min(mostAtOnce, Math.max(1, Math.floor(mostInMemory / Math.max(1, longest('sent')))));
+  await withZeros(bucket, key, longest('zeros'), signal, async (zeros) => {
+    const uploadId = await bucket.startUpload(key);
+    try {
+      const made = await concurrently(parts, atOnce, async ({ kind, offset, length }, index): Promise<Part> => {
+        signal.throwIfAborted();
+        const part =
+          kind === 'zeros'
+            ? await bucket.copyPart(key, uploadId, index + 1, { ...zeros, offset: 0, length }, signal)
+            : await bucket.uploadPart(key, uploadId, index + 1, await read(offset, length), signal);
+        arrived(length);
+        return part;
+      });
+      await bucket.finishUpload(key, uploadId, made, size);
+    } catch (error) {
+      await bucket.abortUpload(key, uploadId).catch(() => undefined);
+      throw error;
+    }
+  });
+  await requireZeros(
+    bucket,
+    key,
+    parts.filter(({ kind }) => kind === 'zeros'),
+  );
+}
+
+interface Zeros {
+  readonly key: string;
+  readonly etag: string;
+}
+
+/** An object of so many zeros, or of none, for as long as `work` takes. */
+async function withZeros(
+  bucket: Bucket,
+  key: string,
+  length: number,
+  signal: AbortSignal,
+  work: (zeros: Zeros) => Promise<void>,
+): Promise<void> {
+  const base = `${key}.zeros-${randomBytes(8).toString('hex')}`;
+  const made: string[] = [];
+  const create = async (name: string, make: () => Promise<void>): Promise<Zeros> => {
+    made.push(name);
+    await make();
+    return { key: name, etag: (await bucket.head(name))?.etag ?? '' };
+  };
+  try {
+    let zeros: Zeros = { key: base, etag: '' };
+    if (length > 0) {
+      const first = Math.min(length, sentZeros);
+      zeros = await create(base, () => bucket.create(base, Buffer.alloc(first), { signal }));
+      if (length > first)
+        zeros = await create(`${base}-all`, () => multiply(bucket, zeros, `${base}-all`, length, signal));
+    }
+    await work(zeros);
+  } finally {
+    // A key that may not remove leaves them; they are the caller's to remove, and cost little.
+    if (made.length > 0) await bucket.remove(made).catch(() => undefined);
+  }
+}
+
+async function multiply(bucket: Bucket, zeros: Zeros, key: string, length: number, signal: AbortSignal): Promise<void> {
+  const uploadId = await bucket.startUpload(key);
+  try {
+    const numbers = Array.from({ length: Math.ceil(length / sentZeros) }, (_, index) => index + 1);
+    const made = await concurrently(numbers, mostAtOnce, (number) => {
+      const part = { ...zeros, offset: 0, length: Math.min(sentZeros, length - (number - 1) * sentZeros) };
+      return bucket.copyPart(key, uploadId, number, part, signal);
+    });
+    await bucket.finishUpload(key, uploadId, made, length);
+  } catch (error) {
+    await bucket.abortUpload(key, uploadId).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Both ends of parts that the server made, of many of them some. */
+async function requireZeros(bucket: Bucket, key: string, parts: readonly ImagePart[]): Promise<void> {
+  const stride = Math.ceil(parts.length / mostCompared);
+  const some = parts.filter((_, index) => index % stride === 0);
+  await concurrently(some, mostAtOnce, async ({ offset, length }) => {
+    const compared = Math.min(comparedBytes, length);
+    for (const at of [offset, offset + length - compared]) {
+      const bytes = await bucket.get(key, { offset: at, length: compared });
+      if (bytes.length === compared && bytes.every((byte) => byte === 0)) continue;
+      const what = `${key} in bucket ${bucket.name}`;
+      throw fail('STORAGE_FAILED', { verb: 'UploadPartCopy', what, reason: 'the server copied something else' });
+    }
+  });
+}
