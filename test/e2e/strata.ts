@@ -39,6 +39,8 @@ export interface Bench {
   events(words: readonly string[], settings?: Settings & { code?: number }): Promise<Json[]>;
   /** Starts `strata` with an open standard input. */
   start(words: readonly string[], settings?: Settings): Running;
+  /** Starts another program, of which `strata` is an argument, with an open standard input. */
+  startProgram(program: readonly string[], words: readonly string[], settings?: Settings): Running;
   /** Starts `strata` on a terminal 100 columns wide; what it prints and what it says come together. */
   onTerminal(words: readonly string[], settings?: Settings): Running;
 }
@@ -57,8 +59,12 @@ export async function openBench(password = '', place = tmpdir()): Promise<Bench>
     ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
   };
 
-  const start = (words: readonly string[], { env = {} }: Settings = {}) =>
-    new Running(spawn(program, words, { cwd: folder, env: { ...environment, ...env } }));
+  const startProgram = (
+    [command = '', ...first]: readonly string[],
+    words: readonly string[],
+    { env = {} }: Settings = {},
+  ) => new Running(spawn(command, [...first, ...words], { cwd: folder, env: { ...environment, ...env } }));
+  const start = (words: readonly string[], settings: Settings = {}) => startProgram([program], words, settings);
   const onTerminal = (words: readonly string[], { env = {} }: Settings = {}) => {
     const line = [program, ...words].map((word) => `'${word}'`).join(' ');
     const options = { cwd: folder, env: { ...environment, TERM: 'xterm', ...env } };
@@ -81,6 +87,7 @@ export async function openBench(password = '', place = tmpdir()): Promise<Bench>
     document: async (words, settings = {}) => JSON.parse(await successful(words, settings)),
     events: async (words, settings = {}) => parseLines(await successful(words, settings)),
     start,
+    startProgram,
     onTerminal,
   };
 }
