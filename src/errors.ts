@@ -153,6 +153,20 @@ export const errorTable = {
     errno: 'EACCES',
     hint: 'grant {permission} to the key that is used (README, Object storage, has a whole policy)',
   },
+  OBJECT_LOCKED: {
+    message: '{name} is locked until {until}',
+    exit: 1,
+    http: 409,
+    errno: 'EPERM',
+    hint: 'wait until then; nobody can remove it before, and a collection makes the locks of what is needed longer',
+  },
+  VERSIONS_SUSPENDED: {
+    message: 'bucket {bucket} keeps versions no more, so one object could be written over another',
+    exit: 1,
+    http: 409,
+    errno: 'EIO',
+    hint: 'turn the versioning of the bucket on again, then start again',
+  },
   REGION_MISSING: {
     message: 'no region is set for bucket {bucket}',
     exit: 1,
