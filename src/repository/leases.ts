@@ -89,6 +89,12 @@ export async function removeLeaseState(repo: Repository, name: string): Promise<
   }
 }
 
+/** The leases of all others that stand, dead ones too: what they wrote is not anybody else's yet. */
+export async function leasesAtWork(repo: Repository, self: string, here: Here): Promise<string[]> {
+  const others = (await findLeases(repo, here)).filter(({ id, ended }) => id !== self && !ended);
+  return others.map(({ id }) => id);
+}
+
 /** Whether whoever holds the lease is gone for certain, or has not renewed it in time. */
 export function isDead(lease: LeaseRecord, here: Here): boolean {
   if (Date.parse(lease.expires) < here.now()) return true;

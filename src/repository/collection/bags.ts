@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Here } from '../here.ts';
 import type { Lease } from '../lease.ts';
-import { findLeases } from '../leases.ts';
+import { leasesAtWork } from '../leases.ts';
 import type { Repository } from '../repository.ts';
 import { dropBag, noteHolders, putIntoTrash, type TrashBag } from '../trash.ts';
 import type { Survey } from './survey.ts';
@@ -35,7 +35,7 @@ export async function fillTrash(
   here: Here,
 ): Promise<Bags> {
   await lease.check();
-  const note = () => othersAtWork(repo, lease.id, here);
+  const note = () => leasesAtWork(repo, lease.id, here);
   const names = freshNames(found);
   const fresh = names.size > 0 ? await putBag(repo, { run: lease.id, time, names, lockedUntil: null }, note) : null;
   const [settled, unsettled]: [TrashBag[], TrashBag[]] = [[], []];
@@ -79,11 +79,6 @@ export async function keepLocked(
   const kept = rest.size > 0 ? await replaceBag(repo, { ...bag, lockedUntil: until.toISOString() }, rest) : null;
   await dropBag(repo, bag);
   return kept;
-}
-
-/** The leases of all others that stand. */
-export async function othersAtWork(repo: Repository, self: string, here: Here): Promise<string[]> {
-  return (await findLeases(repo, here)).map(({ id }) => id).filter((id) => id !== self);
 }
 
 /** The dead that is not in the trash, and all that belongs to points which are not. */

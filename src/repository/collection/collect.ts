@@ -9,11 +9,12 @@ import { randomBytes } from 'node:crypto';
 import type { Emit, Warning } from '../events.ts';
 import { type Here, thisProcess } from '../here.ts';
 import { Lease, renewalWarning } from '../lease.ts';
+import { leasesAtWork } from '../leases.ts';
 import { clearLeftovers } from '../leftovers.ts';
 import { pointIds } from '../points.ts';
 import type { Repository } from '../repository.ts';
 import type { TrashBag } from '../trash.ts';
-import { type Bags, fillTrash, othersAtWork, planTrash } from './bags.ts';
+import { type Bags, fillTrash, planTrash } from './bags.ts';
 import { renewLocks } from './renew.ts';
 import { nothingRewritten, type Rewritten, rewriteSparsePacks } from './rewrite.ts';
 import { type Survey, survey } from './survey.ts';
@@ -181,7 +182,7 @@ async function nothingHappened(
   marked: ReadonlySet<string>,
   here: Here,
 ): Promise<boolean> {
-  if ((await othersAtWork(repo, self, here)).length > 0) return false;
+  if ((await leasesAtWork(repo, self, here)).length > 0) return false;
   const now = await pointIds(repo);
   return now.length === marked.size && now.every((id) => marked.has(id));
 }

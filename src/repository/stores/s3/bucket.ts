@@ -271,8 +271,12 @@ export class Bucket {
 
   /** Until when the object of a key is locked; null: it is not, or there is none. */
   async lockedUntil(key: string): Promise<Date | null> {
-    const version = await this.#versions.look(key);
-    return version === null ? null : this.retentions.of(key, version.id);
+    try {
+      return await this.retentions.of(key, await this.#versions.idOf(key));
+    } catch (error) {
+      if (isStrataError(error, 'OBJECT_MISSING')) return null;
+      throw error;
+    }
   }
 
   /** Locks the object of a key. */
