@@ -2,6 +2,7 @@
 import { fail } from '../../errors.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Lease } from '../lease.ts';
+import { manifestName } from '../manifest.ts';
 import type { Repository } from '../repository.ts';
 import { endOfLock } from '../stores/lock.ts';
 import type { TrashBag } from '../trash.ts';
@@ -43,9 +44,11 @@ export async function sweep(
   const stayed = new Set<string>();
   let until = new Date(0);
   for (const prefix of order) {
-    // A point whose manifest stays must stay forgotten.
-    const isHeld = (name: string) =>
-      prefix === 'marks/' && stayed.has(`points/${name.slice('marks/'.length).split('.')[0]}`);
+    // A point whose manifest stays must stay forgotten; and its maps must not seem to be there because somebody has copies.
+    const isHeld = (name: string) => {
+      const [, point] = /^(?:marks|maps)\/([0-9a-f]{24})\./.exec(name) ?? [];
+      return point !== undefined && stayed.has(manifestName(point));
+    };
     const some = [...names].filter((name) => name.startsWith(prefix));
     for (const name of some.filter(isHeld)) stayed.add(name);
     const removable = some.filter((name) => !isHeld(name));
