@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
   type S3Client,
@@ -45,10 +46,10 @@ interface Lab {
   readonly storage: Parameters<typeof openS3Store>[1]['storage'];
 }
 
-/** A bucket with object lock, behind a proxy. */
-async function openLab(): Promise<Lab> {
+/** A bucket behind a proxy. */
+async function openLab({ lock = true } = {}): Promise<Lab> {
   const bucket = `lock-${randomBytes(8).toString('hex')}`;
-  const ceph = await makeBucket(bucket, { lock: true });
+  const ceph = await makeBucket(bucket, { lock });
   const proxy = await startFaultProxy(ceph.endpoint);
   const client = clientOf(ceph);
   onTestFinished(async () => {
@@ -153,6 +154,53 @@ describe.skipIf(skipped)('a bucket that keeps versions', { timeout: 120_000 }, (
     expect(store.traffic?.requests).toMatchObject({ CompleteMultipartUpload: 1, PutObjectRetention: 1 });
     expect((await store.get('packs/0f/x')).equals(content)).toBe(true);
     await expect(store.remove('packs/0f/x')).rejects.toMatchObject({ code: 'OBJECT_LOCKED' });
+  });
+});
+
+describe.skipIf(skipped)('what goes wrong with versions', { timeout: 60_000 }, () => {
+  it('is not written to when it keeps them no more', async () => {
+    const lab = await openLab({ lock: false });
+    const version = (Status: 'Enabled' | 'Suspended') =>
+      lab.client.send(new PutBucketVersioningCommand({ Bucket: lab.bucket, VersioningConfiguration: { Status } }));
+    const store = await lab.open();
+    await store.put('points/a', Buffer.from('a'));
+    await version('Enabled');
+    // What was there before is the first version.
+    await expect(store.put('points/a', Buffer.from('b'))).rejects.toMatchObject({ code: 'OBJECT_EXISTS' });
+    expect((await store.get('points/a')).toString()).toBe('a');
+    await version('Suspended');
+    await expect(store.put('points/b', Buffer.from('b'))).rejects.toMatchObject({ code: 'VERSIONS_SUSPENDED' });
+    expect((await store.get('points/a')).toString()).toBe('a');
+  });
+
+  it('says what is not granted', async () => {
+    const lab = await openLab();
+    const store = await lab.open();
+    store.lockBy(month);
+    const refuse = (isIt: (method: string, url: string) => boolean) => {
+      lab.proxy.conditions.fault = ({ method, url }) =>
+        isIt(method, url) ? { kind: 'refuse', status: 403, code: 'AccessDenied' } : null;
+    };
+    await store.put('points/a', Buffer.from('a'));
+    const steps: readonly [(method: string, url: string) => boolean, () => Promise<unknown>, string][] = [
+      [
+        (method) => method === 'PUT',
+        () => store.put('points/b', Buffer.from('b')),
+        's3:PutObject and s3:PutObjectRetention',
+      ],
+      [(_, url) => url.includes('versions'), () => store.put('points/c', Buffer.from('c')), 's3:ListBucketVersions'],
+      [(method) => method === 'GET', () => store.get('points/a'), 's3:GetObjectVersion'],
+      [
+        (_, url) => url.includes('retention'),
+        () => store.locks?.renew('points/a') ?? Promise.resolve(),
+        's3:PutObjectRetention',
+      ],
+      [(_, url) => url.includes('delete'), () => store.remove('points/a'), 's3:DeleteObjectVersion'],
+    ];
+    for (const [isIt, step, permission] of steps) {
+      refuse(isIt);
+      await expect(step()).rejects.toMatchObject({ code: 'STORAGE_FORBIDDEN', params: { permission } });
+    }
   });
 });
 

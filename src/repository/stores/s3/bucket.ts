@@ -442,10 +442,11 @@ export class Bucket {
 
   /** Whether what was just stored is the object of its key. */
   async #isObject(key: string, version: string | undefined, isSame: () => Promise<boolean>): Promise<boolean> {
-    if (!this.#heard(version)) return true;
     // Without versions of their own objects are written over.
-    if (version === 'null') throw fail('VERSIONS_SUSPENDED', { bucket: this.name });
-    return this.#versions.won(key, version ?? '', isSame);
+    const isOwn = version !== undefined && version !== 'null';
+    if (!isOwn && this.#versioned) throw fail('VERSIONS_SUSPENDED', { bucket: this.name });
+    this.#heard(version);
+    return !isOwn || this.#versions.won(key, version, isSame);
   }
 
   /** What an answer tells of versions; whether there are any. */
