@@ -154,6 +154,14 @@ describe.skipIf(skipped)('a bucket that keeps versions', { timeout: 120_000 }, (
     expect(store.traffic?.requests).toMatchObject({ CompleteMultipartUpload: 1, PutObjectRetention: 1 });
     expect((await store.get('packs/0f/x')).equals(content)).toBe(true);
     await expect(store.remove('packs/0f/x')).rejects.toMatchObject({ code: 'OBJECT_LOCKED' });
+
+    // The server joins of it what it was, not what somebody laid over it.
+    await harm(lab, 'packs/0f/x');
+    await writeFile(file, 'the end');
+    await store.joining?.join('packs/0f/y', [{ name: 'packs/0f/x', offset: 77, length: 6 * mib }], file);
+    const joined = Buffer.concat([content.subarray(77, 77 + 6 * mib), Buffer.from('the end')]);
+    expect((await store.get('packs/0f/y')).equals(joined)).toBe(true);
+    await expect(store.remove('packs/0f/y')).rejects.toMatchObject({ code: 'OBJECT_LOCKED' });
   });
 });
 

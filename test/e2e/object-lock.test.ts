@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DeleteObjectCommand,
+  GetObjectCommand,
   ListObjectVersionsCommand,
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
@@ -222,7 +223,7 @@ describe.skipIf(skipped)('init', { timeout: 120_000 }, () => {
 
   test('takes a bucket that keeps versions, and frees space there', async () => {
     const name = await bucketWith('versions');
-    const env = { ...owner, STRATA_REPO: `s3://${name}` };
+    const env = { ...owner, STRATA_REPO: `s3://${name}/repo` };
     await bench.document(['init', '--no-encryption', '--block-size', '64K'], { env });
     const engine = await openAs(env, 'versions');
     const kept = await backup(engine, 'a', 20);
@@ -230,11 +231,21 @@ describe.skipIf(skipped)('init', { timeout: 120_000 }, () => {
     await bench.document(['forget', gone.point], { env });
     expect((await bench.events(['gc', '--grace', '0'], { env })).at(-1)).toMatchObject({ freed: { points: 1 } });
     const { Versions = [], DeleteMarkers } = await client.send(new ListObjectVersionsCommand({ Bucket: name }));
-    expect(Versions.filter(({ Key = '' }) => Key.startsWith('points/')).map(({ Key }) => Key)).toEqual([
-      `points/${kept.point}`,
+    expect(Versions.filter(({ Key = '' }) => Key.startsWith('repo/points/')).map(({ Key }) => Key)).toEqual([
+      `repo/points/${kept.point}`,
     ]);
     expect([Versions.every(({ IsLatest }) => IsLatest), DeleteMarkers]).toEqual([true, undefined]);
     await engine.expectContent(kept.point, kept.content);
+
+    // Beside a repository the newest version is the object, as for everybody else.
+    const newer = await backup(engine, 'a', 22);
+    const target = { Bucket: name, Key: 'image.raw' };
+    for (const { point, content } of [kept, newer]) {
+      const words = ['export', point, '--to', `s3://${name}/image.raw`, '--format', 'raw', '--force'];
+      await bench.events(words, { env });
+      const { Body } = await client.send(new GetObjectCommand(target));
+      expect(Buffer.from((await Body?.transformToByteArray()) ?? []).equals(content)).toBe(true);
+    }
   });
 
   test('refuses locks that cannot be', async () => {

@@ -53,6 +53,11 @@ export interface Lock {
   readonly until: Date;
 }
 
+interface BucketOptions extends RequestsOptions {
+  /** Of a bucket that keeps versions: which is the object. The first, as in a repository, or, as for everybody else, the newest. */
+  readonly version?: 'first' | 'newest';
+}
+
 /** An object that the server keeps until then. */
 export interface LockedEntry {
   readonly key: string;
@@ -78,12 +83,17 @@ export class Bucket {
   readonly #versions: Versions;
   /** Whether the bucket keeps versions; null: no answer has told yet. */
   #versioned: boolean | null = null;
+  readonly #takesNewest: boolean;
+  /** The newest is the object, and others lie below it. */
+  #leavesVersions = false;
   #bytesUp = 0;
   #bytesDown = 0;
   /** Some servers cannot remove many at once. */
   #removesMany = true;
 
-  constructor(options: RequestsOptions) {
+  constructor(options: BucketOptions) {
+    this.#takesNewest = options.version === 'newest';
+    if (this.#takesNewest) this.#versioned = false;
     this.#requests = new Requests(options);
     this.#handler = options.handler;
     this.#versions = new Versions(this.#requests);
@@ -96,7 +106,7 @@ export class Bucket {
     return this.#requests.client;
   }
 
-  /** Whether the bucket is known to keep versions. */
+  /** Whether the bucket is known to keep versions, and the first is the object. */
   get isVersioned(): boolean {
     return this.#versioned === true;
   }
@@ -251,7 +261,7 @@ export class Bucket {
 
   /** Removes objects; one that is not there is as good as removed. Gives those that are locked, which stay. */
   async remove(keys: readonly string[]): Promise<readonly LockedEntry[]> {
-    if (!this.#versioned) {
+    if (!this.#versioned && !this.#leavesVersions) {
       await this.#removePlainly(keys);
       return [];
     }
@@ -442,15 +452,19 @@ export class Bucket {
 
   /** Whether what was just stored is the object of its key. */
   async #isObject(key: string, version: string | undefined, isSame: () => Promise<boolean>): Promise<boolean> {
+    if (!this.#heard(version) && !this.#versioned) return true;
     // Without versions of their own objects are written over.
     const isOwn = version !== undefined && version !== 'null';
-    if (!isOwn && this.#versioned) throw fail('VERSIONS_SUSPENDED', { bucket: this.name });
-    this.#heard(version);
-    return !isOwn || this.#versions.won(key, version, isSame);
+    if (!isOwn) throw fail('VERSIONS_SUSPENDED', { bucket: this.name });
+    return this.#versions.won(key, version, isSame);
   }
 
   /** What an answer tells of versions; whether there are any. */
   #heard(version: string | undefined): boolean {
+    if (this.#takesNewest) {
+      this.#leavesVersions ||= version !== undefined;
+      return false;
+    }
     if (version !== undefined) this.#versioned = true;
     else this.#versioned ??= false;
     return version !== undefined;

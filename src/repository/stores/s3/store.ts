@@ -116,7 +116,11 @@ export class S3Store implements ObjectStore {
       smallestPart,
       join: async (name, ranges, spoolFile) => {
         const sources = ranges.map(({ name: source, ...range }) => ({ key: this.#key(source), ...range }));
-        const join = () => joinRanges(this.#bucket, this.#key(name), sources, spoolFile, this.#signal);
+        const join = () =>
+          joinRanges(this.#bucket, this.#key(name), sources, spoolFile, {
+            lock: this.#lockOf(name),
+            signal: this.#signal,
+          });
         await this.#named(name, this.#uploads.take(join));
         await rm(spoolFile, { force: true });
       },

@@ -20,6 +20,7 @@ export interface FirstVersion {
   readonly id: string;
   readonly bytes: number;
   readonly modified: Date;
+  readonly etag: string;
 }
 
 interface Removable {
@@ -154,12 +155,17 @@ export class Versions {
         pending.set(key, group);
         return group;
       };
-      for (const { Key: key = '', VersionId: id = 'null', Size = 0, LastModified = new Date(0) } of page.Versions ??
-        []) {
+      for (const {
+        Key: key = '',
+        VersionId: id = 'null',
+        Size = 0,
+        LastModified = new Date(0),
+        ETag = '',
+      } of page.Versions ?? []) {
         const group = groupOf(key);
         if (group.object !== null) group.ids.push(group.object.id);
         // The newest is listed first.
-        group.object = { key, id, bytes: Size, modified: LastModified };
+        group.object = { key, id, bytes: Size, modified: LastModified, etag: ETag };
       }
       for (const { Key = '', VersionId = 'null' } of page.DeleteMarkers ?? []) groupOf(Key).ids.push(VersionId);
       // The last key of a page may have more versions on the next.
