@@ -103,7 +103,7 @@ export const errorTable = {
     message: 'no repository can be made at {location}: {reason}',
     exit: 1,
     http: 400,
-    hint: 'choose a folder on a Linux file system such as ext4, XFS or Btrfs',
+    hint: 'choose a folder on ext4, XFS or Btrfs, or a bucket as README, Object storage, describes it',
   },
   FORMAT_NEWER: {
     message: '{what} has format {format}, this Strata reads up to 1',
