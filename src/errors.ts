@@ -103,7 +103,7 @@ export const errorTable = {
     message: 'no repository can be made at {location}: {reason}',
     exit: 1,
     http: 400,
-    hint: 'choose a folder on a Linux file system such as ext4, XFS or Btrfs',
+    hint: 'choose a folder on ext4, XFS or Btrfs, or a bucket as README, Object storage, describes it',
   },
   FORMAT_NEWER: {
     message: '{what} has format {format}, this Strata reads up to 1',
@@ -152,6 +152,20 @@ export const errorTable = {
     http: 403,
     errno: 'EACCES',
     hint: 'grant {permission} to the key that is used (README, Object storage, has a whole policy)',
+  },
+  OBJECT_LOCKED: {
+    message: '{name} is locked until {until}',
+    exit: 1,
+    http: 409,
+    errno: 'EPERM',
+    hint: 'wait until then; nobody can remove it before, and a collection makes the locks of what is needed longer',
+  },
+  VERSIONS_SUSPENDED: {
+    message: 'bucket {bucket} keeps versions no more, so one object could be written over another',
+    exit: 1,
+    http: 409,
+    errno: 'EIO',
+    hint: 'turn the versioning of the bucket on again, then start again',
   },
   REGION_MISSING: {
     message: 'no region is set for bucket {bucket}',

@@ -1,6 +1,11 @@
 import { clearLeftovers, findLeftovers, type Leftover } from '../mount/janitor.ts';
 import { losesOverlay, type MountRecord } from '../mount/records/record.ts';
 import { Records } from '../mount/records/records.ts';
+import { concurrently } from '../repository/concurrently.ts';
+import { manifestName } from '../repository/manifest.ts';
+import { listPoints } from '../repository/points.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { LockRule } from '../repository/stores/lock.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Ability, examineMachine } from './machine.ts';
 import { clearRemains, findRemains, type Remains } from './remains.ts';
@@ -8,16 +13,29 @@ import { clearRemains, findRemains, type Remains } from './remains.ts';
 export type { Ability } from './machine.ts';
 export type { Remains } from './remains.ts';
 
+const locksAtOnce = 32;
+
 export interface Diagnosis {
   /** Whether all is there that is required. */
   readonly able: boolean;
   readonly machine: readonly Ability[];
   /** Of the repository, when one was named: as it was found. */
   readonly remains: Remains | null;
+  /** How the repository is locked; null when it is not. */
+  readonly lock: LockState | null;
   /** Whether what killed runs left was removed. */
   readonly fixed: boolean;
   /** Mounts, drives and exports that killed processes left on this machine. */
   readonly mounts: readonly LeftMount[];
+}
+
+/** The rule, and what there is of it on the points: the lock of a point that is seldom renewed ends first. */
+export interface LockState extends LockRule {
+  readonly points: number;
+  /** Points whose manifest anybody may remove who may remove anything. */
+  readonly unlocked: number;
+  /** When the first lock of a point ends; ISO 8601 UTC, null without points. */
+  readonly soonestEnd: string | null;
 }
 
 export interface LeftMount {
@@ -43,15 +61,30 @@ export interface DoctorRequest {
 export async function doctorJob({ repository, fix }: DoctorRequest): Promise<Diagnosis> {
   const machine = await examineMachine();
   const able = machine.every(({ required, found }) => found || !required);
-  if (!able) return { able, machine, remains: null, fixed: false, mounts: [] };
+  if (!able) return { able, machine, remains: null, lock: null, fixed: false, mounts: [] };
   const mounts = await leftMounts(fix);
-  if (repository === null) return { able, machine, remains: null, fixed: false, mounts };
+  if (repository === null) return { able, machine, remains: null, lock: null, fixed: false, mounts };
   return withRepository(repository, async (repo) => {
     const remains = await findRemains(repo);
     const fixed = fix && remains.deadRuns.length > 0;
     if (fixed) await clearRemains(repo);
-    return { able, machine, remains, fixed, mounts };
+    return { able, machine, remains, lock: await lockState(repo), fixed, mounts };
   });
+}
+
+async function lockState(repo: Repository): Promise<LockState | null> {
+  const { locks } = repo.store;
+  if (locks === null) return null;
+  const { points } = await listPoints(repo);
+  const ends = await concurrently(points, locksAtOnce, ({ id }) => locks.until(manifestName(id)));
+  const times = ends.map((end) => end?.getTime() ?? 0);
+  const soonest = Math.min(...times);
+  return {
+    ...locks.rule,
+    points: points.length,
+    unlocked: times.filter((time) => time <= Date.now()).length,
+    soonestEnd: points.length === 0 ? null : new Date(soonest).toISOString(),
+  };
 }
 
 async function leftMounts(fix: boolean): Promise<LeftMount[]> {

@@ -2,9 +2,12 @@ import { readdir } from 'node:fs/promises';
 import { fail, fromSystem } from '../errors.ts';
 import { type Config, configName, defaultBlockSize, newConfig } from '../repository/config.ts';
 import { Repository } from '../repository/repository.ts';
-import { absoluteLocation, openStore } from '../repository/stores/open.ts';
+import type { LockRule } from '../repository/stores/lock.ts';
+import { absoluteLocation, lockNeedsBucket, openStore } from '../repository/stores/open.ts';
 import { isS3Location } from '../repository/stores/s3/address.ts';
 import type { StorageSettings } from '../repository/stores/settings.ts';
+
+export type { LockMode } from '../repository/stores/lock.ts';
 
 export interface InitRequest {
   readonly location: string;
@@ -12,6 +15,8 @@ export interface InitRequest {
   /** Default: the measured best (docs/format.md). */
   readonly blockSize: number | undefined;
   readonly encryption: boolean;
+  /** How objects are to be locked in object storage; null: not. */
+  readonly lock: LockRule | null;
   /** Only called with encryption, and when nothing stands in the way. */
   readonly passphrase: () => Promise<string>;
   readonly dryRun: boolean;
@@ -24,23 +29,31 @@ export interface InitResult {
   readonly id: string | null;
   readonly blockSize: number;
   readonly encryption: Config['encryption'];
+  readonly lock: LockRule | null;
 }
 
 /** Makes a repository, or says whether one could be made there. */
 export async function initJob(request: InitRequest): Promise<InitResult> {
-  const { encryption, dryRun, storage } = request;
+  const { encryption, lock, dryRun, storage } = request;
   const blockSize = request.blockSize ?? defaultBlockSize;
   const location = absoluteLocation(request.location);
+  if (lock !== null && !isS3Location(location)) throw lockNeedsBucket();
   await refuseUsed(location, storage);
   const passphrase = encryption ? await request.passphrase() : undefined;
   if (passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
   if (dryRun) {
     const config = newConfig({ blockSize, encryption });
-    return { location, dryRun, id: null, blockSize, encryption: config.encryption };
+    return { location, dryRun, id: null, blockSize, encryption: config.encryption, lock };
   }
-  const repo = await Repository.create(location, { blockSize, encryption, passphrase, storage });
+  const repo = await Repository.create(location, {
+    blockSize,
+    encryption,
+    passphrase,
+    storage,
+    lock: lock ?? undefined,
+  });
   try {
-    return { location, dryRun, id: repo.config.id, blockSize, encryption: repo.config.encryption };
+    return { location, dryRun, id: repo.config.id, blockSize, encryption: repo.config.encryption, lock };
   } finally {
     await repo.close();
   }

@@ -29,7 +29,7 @@ export async function findRemains(repo: Repository): Promise<Remains> {
   const spools = await repo.store.spools();
   const leases = await findLeases(repo, thisProcess());
   const held = new Set(leases.map(({ id }) => id));
-  const dead = leases.filter((lease) => lease.dead);
+  const dead = leases.filter((lease) => lease.dead && !lease.ended);
   const orphans = spools.filter((run) => !held.has(run));
   return {
     deadRuns: [

@@ -4,7 +4,7 @@ import { chainOf, type PointChain } from '../repository/chain.ts';
 import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
 import { type DiskLayout, readLayout } from '../repository/layout/layout.ts';
-import type { Manifest } from '../repository/manifest.ts';
+import { type Manifest, manifestName } from '../repository/manifest.ts';
 import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
@@ -28,6 +28,8 @@ export interface PointStatistics {
 export type ShownPoint = Manifest & {
   readonly protected: boolean;
   readonly verified: string | null;
+  /** Until when nobody can remove its manifest; ISO 8601 UTC, null: it is not locked. */
+  readonly lockedUntil: string | null;
   readonly chain: readonly ChainLink[];
   readonly statistics: PointStatistics;
   /** Partitions and file systems found; null when what they are read from is damaged. */
@@ -49,6 +51,7 @@ export function showJob(access: RepositoryAccess, spec: string, emit: Emit): Pro
       ...manifest,
       protected: point.protected,
       verified: point.verified,
+      lockedUntil: (await repo.store.locks?.until(manifestName(point.id)))?.toISOString() ?? null,
       chain: manifests.map(({ id, kind, time, stats }) => ({ id, kind, time, bytesStored: stats.bytesStored })),
       statistics: {
         dataBytes: Math.min(size, statistics.dataBlocks * blockSize),

@@ -55,7 +55,7 @@ export async function exportObject(
   emit({ event: 'stage', stage: 'check' });
   const point = await selectPoint(repo, request.point, emit);
   requireFits(point, format);
-  const bucket = openBucket(address.bucket, storage);
+  const bucket = openBucket(address.bucket, storage, 'newest');
   try {
     await requireOutsideRepositories(bucket, address);
     if (!force) await bucket.requireFree(address.prefix);

@@ -2,6 +2,7 @@
 import { isStrataError } from '../errors.ts';
 import type { Lease } from './lease.ts';
 import { checkManifest, type Manifest, manifestName } from './manifest.ts';
+import { writeMark } from './marks.ts';
 import { sealRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
@@ -19,8 +20,18 @@ export async function commitManifest(repo: Repository, lease: Lease, content: Ma
   try {
     await lease.check();
   } catch (error) {
-    if (isStrataError(error, 'LEASE_LOST')) await repo.store.remove(name);
+    if (isStrataError(error, 'LEASE_LOST')) await withdraw(repo, lease.id);
     throw error;
   }
   return manifest;
+}
+
+/** A manifest that is locked, or that who wrote it may not remove, stays: then the point is forgotten. */
+async function withdraw(repo: Repository, point: string): Promise<void> {
+  try {
+    await repo.store.remove(manifestName(point));
+  } catch (error) {
+    if (!isStrataError(error, 'OBJECT_LOCKED', 'STORAGE_FORBIDDEN')) throw error;
+    await writeMark(repo, point, 'forgotten', true);
+  }
 }

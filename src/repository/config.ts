@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { fail } from '../errors.ts';
+import { type LockRule, lockModes, mostLockDays } from './stores/lock.ts';
 
 export const configName = 'strata.json';
 export const defaultBlockSize = 262144;
@@ -18,6 +19,8 @@ const configSchema = z
     encryption: z.enum(['aes-256-gcm', 'none']),
     /** What the server of an object store was found to do. */
     storage: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+    /** How objects are locked in object storage. */
+    lock: z.object({ mode: z.enum(lockModes), days: z.int().min(1).max(mostLockDays) }).optional(),
     master: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
@@ -29,10 +32,14 @@ export type Config = Readonly<z.infer<typeof configSchema>>;
 
 /** A new repository's configuration; `storage`: what the server of its object store can do, null for a folder. */
 export function newConfig(
-  options: { readonly blockSize: number; readonly encryption: boolean },
+  options: {
+    readonly blockSize: number;
+    readonly encryption: boolean;
+    readonly lock?: LockRule | undefined;
+  },
   storage: Config['storage'] | null = null,
 ): Config {
-  const { blockSize, encryption } = options;
+  const { blockSize, encryption, lock } = options;
   if (!isBlockSize(blockSize)) {
     throw fail('USAGE', {
       problem: `block size ${blockSize} is not a power of two from 64 KiB to 4 MiB`,
@@ -46,6 +53,7 @@ export function newConfig(
     packSize: 33554432,
     encryption: encryption ? 'aes-256-gcm' : 'none',
     ...(storage ? { storage } : {}),
+    ...(lock ? { lock } : {}),
     ...(encryption ? {} : { master: randomBytes(32).toString('hex') }),
   };
 }

@@ -41,7 +41,8 @@ export interface KeyInfo {
   readonly current: boolean;
 }
 
-const keyName = (id: string) => `keys/${id}.json`;
+/** Name of a key in the store. */
+export const keyName = (id: string) => `keys/${id}.json`;
 
 /** Wraps a master key with a passphrase and stores the key file; its id. */
 export async function storeKey(
@@ -110,6 +111,7 @@ export async function removeKey(repo: Repository, id: string): Promise<KeyInfo> 
   const [key, ...others] = keys.filter((candidate) => id !== '' && candidate.id.startsWith(id));
   if (key === undefined || others.length > 0) throw fail('KEY_NOT_FOUND', { key: id });
   if (keys.length === 1) throw fail('LAST_KEY', { key: key.id });
+  await requireUnlocked(repo, key.id);
   await repo.store.remove(keyName(key.id));
   return describe(repo, key);
 }
@@ -119,6 +121,7 @@ export async function changePassphrase(repo: Repository, passphrase: string): Pr
   const { keyId } = requireEncryption(repo);
   const { keys } = await readKeys(repo.store);
   const label = keys.find((key) => key.id === keyId)?.label ?? '';
+  await requireUnlocked(repo, keyId);
   const key = await storeKey(repo.store, repo.config.id, repo.master, passphrase, label);
   await repo.store.remove(keyName(keyId));
   return describe(repo, key);
@@ -172,6 +175,14 @@ async function derive(passphrase: string, kdf: KeyFile['kdf']): Promise<Buffer> 
 
 function associatedText(repositoryId: string): Buffer {
   return Buffer.from(`strata key 1 ${repositoryId}`);
+}
+
+/** Before a new key is stored in place of one that could not be removed. */
+async function requireUnlocked({ store }: Repository, id: string): Promise<void> {
+  const until = (await store.locks?.until(keyName(id))) ?? null;
+  if (until !== null && until.getTime() > Date.now()) {
+    throw fail('OBJECT_LOCKED', { name: keyName(id), until: until.toISOString() });
+  }
 }
 
 function requireEncryption(repo: Repository): { keyId: string } {

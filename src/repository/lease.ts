@@ -4,13 +4,23 @@
  * Two runs cannot hold one disk for the same purpose: each looks, creates its lease, and looks again. Of two that race at least one sees
  * the other; it withdraws, waits a random while and begins anew. Being renewed, a lease grows a new object, and the
  * last but one goes, so that a listing made meanwhile sees at least one.
+ *
+ * Who may only add to the repository ends a lease by one more object, which has expired when it is written.
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fail, fromSystem, reasonOf, type StrataError } from '../errors.ts';
 import type { Warning } from './events.ts';
 import { type Here, thisProcess } from './here.ts';
-import { type Claim, findLeases, type LeaseRecord, leaseName, leaseTerm } from './leases.ts';
+import {
+  type Claim,
+  endedLong,
+  findLeases,
+  type LeaseRecord,
+  leaseName,
+  leaseTerm,
+  removeLeaseState,
+} from './leases.ts';
 import { sealRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
@@ -22,21 +32,27 @@ export function renewalWarning(error: unknown): Warning {
   return { code: 'LEASE_RENEWAL', message: `the lease could not be renewed: ${reasonOf(error)}` };
 }
 
+interface LeaseState {
+  readonly record: LeaseRecord;
+  readonly n: number;
+}
+
 export class Lease {
   readonly id: string;
   readonly #repo: Repository;
   readonly #here: Here;
   readonly #timer: NodeJS.Timeout;
   #record: LeaseRecord;
-  #n = 0;
+  #n: number;
   #lost = false;
   /** The renewal under way, or the last one. */
   #renewal: Promise<void> = Promise.resolve();
 
-  private constructor(repo: Repository, record: LeaseRecord, here: Here, onTrouble: (error: unknown) => void) {
-    this.id = record.id;
+  private constructor(repo: Repository, state: LeaseState, here: Here, onTrouble: (error: unknown) => void) {
+    this.id = state.record.id;
     this.#repo = repo;
-    this.#record = record;
+    this.#record = state.record;
+    this.#n = state.n;
     this.#here = here;
     this.#timer = setInterval(() => {
       this.#renewal = this.#renewal.then(() => this.renew()).catch(onTrouble);
@@ -54,16 +70,16 @@ export class Lease {
     onTrouble: (error: unknown) => void,
     here: Here = thisProcess(),
   ): Promise<Lease> {
-    for (let attempt = 1; ; attempt++) {
+    for (let [attempt, n] = [1, 0]; ; attempt++) {
       const holder = await lockedBy(repo, id, claim, here);
       if (holder !== null) throw holder;
       const record = newRecord(id, claim, here);
-      await repo.store.put(leaseName(id, 0), sealRecord(repo.vault, leaseName(id, 0), record));
+      await putState(repo, record, n);
       const rival = await lockedBy(repo, id, claim, here).catch((error: unknown) =>
         fromSystem(error, 'cannot take a lease'),
       );
-      if (rival === null) return new Lease(repo, record, here, onTrouble);
-      await repo.store.remove(leaseName(id, 0));
+      if (rival === null) return new Lease(repo, { record, n }, here, onTrouble);
+      n = await end(repo, record, n);
       if (attempt === attempts || rival.code !== 'LOCKED') throw rival;
       await wait(randomInt(50, 500));
     }
@@ -79,11 +95,10 @@ export class Lease {
   async renew(): Promise<void> {
     await this.#requireStanding();
     const record = { ...this.#record, expires: new Date(this.#here.now() + leaseTerm).toISOString() };
-    const name = leaseName(this.id, this.#n + 1);
-    await this.#repo.store.put(name, sealRecord(this.#repo.vault, name, record));
+    await putState(this.#repo, record, this.#n + 1);
     this.#record = record;
     this.#n += 1;
-    if (this.#n >= 2) await this.#repo.store.remove(leaseName(this.id, this.#n - 2));
+    if (this.#n >= 2) await removeLeaseState(this.#repo, leaseName(this.id, this.#n - 2));
   }
 
   /** Ends the lease. */
@@ -91,8 +106,8 @@ export class Lease {
     clearInterval(this.#timer);
     await this.#renewal;
     // The older first: a release that is cut short must not leave an older state as the newest.
-    if (this.#n >= 1) await this.#repo.store.remove(leaseName(this.id, this.#n - 1));
-    await this.#repo.store.remove(leaseName(this.id, this.#n));
+    if (this.#n >= 1) await removeLeaseState(this.#repo, leaseName(this.id, this.#n - 1));
+    await end(this.#repo, this.#record, this.#n);
   }
 
   async #requireStanding(): Promise<void> {
@@ -100,6 +115,18 @@ export class Lease {
     this.#lost ||= expired || (await this.#repo.store.stat(leaseName(this.id, this.#n))) === null;
     if (this.#lost) throw fail('LEASE_LOST', { lease: this.id });
   }
+}
+
+async function putState(repo: Repository, record: LeaseRecord, n: number): Promise<void> {
+  const name = leaseName(record.id, n);
+  await repo.store.put(name, sealRecord(repo.vault, name, record));
+}
+
+/** Ends a lease whose newest state is the n-th; the number that is free now. */
+async function end(repo: Repository, record: LeaseRecord, n: number): Promise<number> {
+  if (await removeLeaseState(repo, leaseName(record.id, n))) return n;
+  await putState(repo, { ...record, expires: endedLong }, n + 1);
+  return n + 2;
 }
 
 function newRecord(id: string, claim: Claim, here: Here): LeaseRecord {

@@ -47,7 +47,12 @@ export interface FoundLease {
   readonly objects: readonly string[];
   readonly record: LeaseRecord | null;
   readonly dead: boolean;
+  /** It was given back by one who may not remove it: nothing was broken off. */
+  readonly ended: boolean;
 }
+
+/** The time at which a lease has expired that was given back. */
+export const endedLong = new Date(0).toISOString();
 
 /** Name of the object that is the n-th state of a lease. */
 export function leaseName(id: string, n: number): string {
@@ -67,9 +72,27 @@ export async function findLeases(repo: Repository, here: Here): Promise<FoundLea
     const record = await readLease(repo, newest.name);
     if (record === 'released') continue;
     const dead = record === null ? newest.modified.getTime() + leaseTerm < here.now() : isDead(record, here);
-    found.push({ id, objects: objects.map(({ object }) => object.name), record, dead });
+    const ended = record?.expires === endedLong;
+    found.push({ id, objects: objects.map(({ object }) => object.name), record, dead, ended });
   }
   return found;
+}
+
+/** Removes a state of a lease; false: whoever asks may only add, so it stays until somebody removes it who may. */
+export async function removeLeaseState(repo: Repository, name: string): Promise<boolean> {
+  try {
+    await repo.store.remove(name);
+    return true;
+  } catch (error) {
+    if (isStrataError(error, 'STORAGE_FORBIDDEN')) return false;
+    throw error;
+  }
+}
+
+/** The leases of all others that stand, dead ones too: what they wrote is not anybody else's yet. */
+export async function leasesAtWork(repo: Repository, self: string, here: Here): Promise<string[]> {
+  const others = (await findLeases(repo, here)).filter(({ id, ended }) => id !== self && !ended);
+  return others.map(({ id }) => id);
 }
 
 /** Whether whoever holds the lease is gone for certain, or has not renewed it in time. */

@@ -2,7 +2,7 @@
 import type { PackRef } from '../native.ts';
 import type { Emit } from './events.ts';
 import { type Here, thisProcess } from './here.ts';
-import { findLeases } from './leases.ts';
+import { findLeases, removeLeaseState } from './leases.ts';
 import { manifestName } from './manifest.ts';
 import { runOfPack } from './packs.ts';
 import type { Repository } from './repository.ts';
@@ -24,7 +24,7 @@ export async function clearLeftovers(
   const deadLeases = leases.filter(({ dead }) => dead);
   for (const lease of deadLeases) {
     const arrived = [...packs.values()].filter(({ id }) => runOfPack(id) === lease.id);
-    const wrote = lease.record === null || lease.record.purpose === 'backup';
+    const wrote = !lease.ended && (lease.record === null || lease.record.purpose === 'backup');
     if (wrote && (await store.stat(manifestName(lease.id))) === null) {
       emit({
         event: 'resumed',
@@ -36,7 +36,7 @@ export async function clearLeftovers(
       });
     }
     await store.clearSpool(lease.id);
-    for (const name of lease.objects) await store.remove(name);
+    for (const name of lease.objects) await removeLeaseState(repo, name);
   }
   const held = new Set(leases.map(({ id }) => id));
   for (const run of spools.filter((id) => !held.has(id))) await store.clearSpool(run);

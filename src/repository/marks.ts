@@ -69,7 +69,16 @@ export async function writeMark(
     if (isStrataError(error, 'OBJECT_EXISTS')) return writeMark(repo, point, kind, value, columns);
     throw error;
   }
-  for (const place of before) await repo.store.remove(place.name);
+  for (const place of before) await removeOlder(repo, place);
+}
+
+/** Those before the highest count for nothing: one that is locked, or that the writer may not remove, goes with its point. */
+async function removeOlder(repo: Repository, { name }: Place): Promise<void> {
+  try {
+    await repo.store.remove(name);
+  } catch (error) {
+    if (!isStrataError(error, 'OBJECT_LOCKED', 'STORAGE_FORBIDDEN')) throw error;
+  }
 }
 
 /** Of each kind of mark of each point the one that holds. */

@@ -4,13 +4,13 @@ import { LRUCache } from 'lru-cache';
 import { fail, isStrataError } from '../errors.ts';
 import { native, type Vault } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
-import { discardKeys, storeKey, unlock } from './keys.ts';
+import { discardKeys, keyName, storeKey, unlock } from './keys.ts';
 import type { Manifest } from './manifest.ts';
-import { createStore, openStore, type StoreOptions } from './stores/open.ts';
+import { createStore, type NewStoreOptions, openStore, type StoreOptions } from './stores/open.ts';
 import type { ObjectStore } from './stores/store.ts';
 
 /** What `Repository.create` needs to know. */
-export interface CreateOptions extends StoreOptions {
+export interface CreateOptions extends NewStoreOptions {
   readonly blockSize: number;
   readonly encryption: boolean;
   /** Needed with encryption. */
@@ -62,6 +62,9 @@ export class Repository {
       throw fail('REPOSITORY_EXISTS', { location }, { cause: error });
     }
     await discardKeys(store, (id) => id !== key?.id);
+    // Only what counts is locked: what a creation that was killed left could not be removed.
+    if (config.lock) store.lockBy(config.lock);
+    for (const name of [configName, ...(key === null ? [] : [keyName(key.id)])]) await store.locks?.renew(name);
     // Read back rather than trusted: what cannot be opened now could not be opened later.
     await store.close();
     return Repository.open(location, async () => passphrase, options);
@@ -86,6 +89,7 @@ export class Repository {
     const store = await openStore(location, options);
     try {
       const config = await readConfig(store);
+      if (config.lock) store.lockBy(config.lock);
       const opened =
         config.master === undefined
           ? await unlock(store, config.id, await passphrase())

@@ -15,7 +15,11 @@ import type { Repository } from './repository.ts';
 /** Keeps a record at about 300 KiB. */
 const namesPerRecord = 5000;
 
-const namesSchema = z.object({ time: z.iso.datetime(), names: z.array(z.string()) });
+const namesSchema = z.object({
+  time: z.iso.datetime(),
+  names: z.array(z.string()),
+  lockedUntil: z.iso.datetime().optional(),
+});
 const heldSchema = z.object({ leases: z.array(z.string()) });
 
 /** What one collection put into the trash. */
@@ -25,6 +29,8 @@ export interface TrashBag {
   /** When it was put there; ISO 8601 UTC. */
   readonly time: string;
   readonly names: ReadonlySet<string>;
+  /** What is in it was found locked, and will be removable then; null: it was not. */
+  readonly lockedUntil: string | null;
   /** Leases that stood when all of it was in the trash; null when the collection was killed before it could tell. */
   readonly heldBy: readonly string[] | null;
   /** The names of its records. */
@@ -53,14 +59,15 @@ export async function trashedPacks(repo: Repository): Promise<ReadonlySet<string
 /** Puts objects into the trash; durable when it returns, with the names of its records. */
 export async function putIntoTrash(
   repo: Repository,
-  run: string,
-  time: string,
-  names: readonly string[],
+  { run, time, names: all, lockedUntil }: Pick<TrashBag, 'run' | 'time' | 'names' | 'lockedUntil'>,
 ): Promise<readonly string[]> {
+  const names = [...all];
   const records: string[] = [];
   for (let n = 0; n * namesPerRecord < names.length; n++) {
     const part = names.slice(n * namesPerRecord, (n + 1) * namesPerRecord);
-    records.push(await putRecord(repo, `trash/${run}.${n}`, { time, names: part }));
+    records.push(
+      await putRecord(repo, `trash/${run}.${n}`, { time, names: part, lockedUntil: lockedUntil ?? undefined }),
+    );
   }
   return records;
 }
@@ -80,6 +87,7 @@ export async function dropBag(repo: Repository, bag: TrashBag): Promise<void> {
 async function readBag(repo: Repository, run: string, records: readonly string[]): Promise<TrashBag> {
   const names = new Set<string>();
   let time = '';
+  let lockedUntil: string | null = null;
   let heldBy: readonly string[] | null = null;
   for (const record of records) {
     const content = await readRecord(repo, record);
@@ -90,8 +98,9 @@ async function readBag(repo: Repository, run: string, records: readonly string[]
     const part = namesSchema.safeParse(content).data;
     for (const name of part?.names ?? []) names.add(name);
     if (part !== undefined && part.time > time) time = part.time;
+    lockedUntil = part?.lockedUntil ?? lockedUntil;
   }
-  return { run, time, names, heldBy, records };
+  return { run, time, names, lockedUntil, heldBy, records };
 }
 
 /** Null when it cannot be read, or was removed meanwhile. */

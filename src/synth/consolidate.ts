@@ -7,8 +7,10 @@
  */
 import { type ErrorCode, fail, isStrataError } from '../errors.ts';
 import { type CollectionResult, collect } from '../repository/collection/collect.ts';
+import { renewLocks } from '../repository/collection/renew.ts';
 import type { Emit } from '../repository/events.ts';
 import { type ForgetByRulesResult, forgetByRules } from '../repository/forget-by-rules.ts';
+import { thisProcess } from '../repository/here.ts';
 import { listPoints, type Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { checkRules, type RetentionRules } from '../repository/retention.ts';
@@ -144,8 +146,11 @@ async function collectAfter({
   emit,
   signal,
 }: Task): Promise<Pick<ConsolidationResult, 'collection' | 'collectionFailure'>> {
-  if (rules === null) return { collection: null, collectionFailure: null };
   try {
+    if (rules === null) {
+      if (!dryRun) await renewLocks(repo, new Set(), thisProcess(), signal);
+      return { collection: null, collectionFailure: null };
+    }
     return { collection: await collect(repo, { grace, maxUnused, dryRun }, emit, signal), collectionFailure: null };
   } catch (error) {
     const collectionFailure = failureOf(error, signal);

@@ -10,9 +10,9 @@ import { describeStore } from './store.ts';
 const skipped = announceNoCeph('s3-store.test.ts');
 
 /** A store at a prefix of its own, with a cache of its own. */
-async function openStore(prefix = 'repo') {
+async function openStore(prefix = 'repo', { lock = false } = {}) {
   const bucket = `test-${randomBytes(8).toString('hex')}`;
-  const { endpoint, ...keys } = await makeBucket(bucket);
+  const { endpoint, ...keys } = await makeBucket(bucket, { lock });
   Object.assign(process.env, environmentFor({ endpoint, ...keys }), { XDG_CACHE_HOME: await scratchFolder() });
   const storage = { endpoint, pathStyle: true, plainHttp: true, uploadLimit: null, downloadLimit: null };
   const store = openS3Store(`s3://${bucket}${prefix && `/${prefix}`}`, { storage });
@@ -23,6 +23,7 @@ async function openStore(prefix = 'repo') {
 describe.skipIf(skipped)('with a server', () => {
   describeStore('a bucket', () => openStore());
   describeStore('a bucket without a prefix', () => openStore(''));
+  describeStore('a bucket that keeps versions', () => openStore('repo', { lock: true }));
 
   it('keeps to its prefix', async () => {
     const store = await openStore('a');

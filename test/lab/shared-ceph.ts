@@ -63,11 +63,11 @@ export async function sharedCeph(): Promise<Ceph> {
   }
 }
 
-/** A new bucket in it. */
-export async function makeBucket(name: string): Promise<Ceph> {
+/** A new bucket in it, with object lock (and so with versions) if wanted. */
+export async function makeBucket(name: string, { lock = false }: { readonly lock?: boolean } = {}): Promise<Ceph> {
   const ceph = await sharedCeph();
   const client = clientOf(ceph);
-  await client.send(new CreateBucketCommand({ Bucket: name }));
+  await client.send(new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: lock }));
   client.destroy();
   return ceph;
 }

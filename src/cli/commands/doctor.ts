@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Ability, Diagnosis, LeftMount, Remains } from '../../jobs/doctor.ts';
+import type { Ability, Diagnosis, LeftMount, LockState, Remains } from '../../jobs/doctor.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table } from '../table.ts';
@@ -37,7 +37,7 @@ Examples:
   });
 }
 
-function describe({ machine, remains, fixed, mounts }: Diagnosis): string[] {
+function describe({ machine, remains, lock, fixed, mounts }: Diagnosis): string[] {
   const abilities = table<Ability>(
     [
       { title: 'this machine', of: ({ name }) => name },
@@ -52,6 +52,7 @@ function describe({ machine, remains, fixed, mounts }: Diagnosis): string[] {
     ...abilities,
     ...(left.length > 0 ? ['', ...left] : []),
     ...(remains === null ? [] : ['', ...describeRemains(remains, fixed)]),
+    ...(lock === null ? [] : [describeLock(lock)]),
   ];
 }
 
@@ -59,6 +60,13 @@ function describeLeft({ id, kind, cleared, trouble, overlay, keepsOverlay }: Lef
   const state = cleared ? 'cleared up' : (trouble ?? 'can be cleared up with --fix');
   const kept = keepsOverlay ? `; what was written to it is in ${overlay}` : '';
   return `${kind} ${id}, left by a killed process: ${state}${kept}`;
+}
+
+function describeLock({ mode, days, points, unlocked, soonestEnd }: LockState): string {
+  const first =
+    soonestEnd === null || unlocked > 0 ? '' : `; the first lock of ${points} points ends ${formatTime(soonestEnd)}`;
+  const open = unlocked === 0 ? '' : `; ${unlocked} of ${points} points are NOT LOCKED: strata gc locks them`;
+  return `object lock: ${days} days, ${mode}${first}${open}`;
 }
 
 function describeRemains({ deadRuns, unusedPacks }: Remains, fixed: boolean): string[] {

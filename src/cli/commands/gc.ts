@@ -4,7 +4,7 @@ import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { percent, span } from '../option-values.ts';
 import { fields } from '../table.ts';
-import { formatDuration, formatSize } from '../units.ts';
+import { formatDuration, formatSize, formatTime } from '../units.ts';
 
 interface GcOptions {
   readonly grace: number;
@@ -43,7 +43,7 @@ Examples:
 }
 
 function describe(result: CollectionResult): string[] {
-  const { kept, trashed, freed, waiting, waitingFor, rewritten } = result;
+  const { kept, trashed, freed, waiting, waitingFor, locked, locksRenewed, rewritten } = result;
   const would = result.dryRun ? 'would be ' : '';
   const holders = waitingFor.length > 0 ? `; ${waitingFor.length} at work could still use some of it` : '';
   return fields([
@@ -51,6 +51,10 @@ function describe(result: CollectionResult): string[] {
     ['trashed', `${would}${count(trashed)}`],
     ['freed', `${would}${count(freed)}`],
     ['waiting', `${count(waiting)}${holders}`],
+    ...(locked.until === null
+      ? []
+      : [['locked', `${count(locked)} of that, until ${formatTime(locked.until)}`] as const]),
+    ...(locksRenewed === 0 ? [] : [['renewed', `the locks of ${locksRenewed} objects that are needed`] as const]),
     ...(rewritten.packs > 0
       ? [
           [

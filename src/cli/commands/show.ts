@@ -52,6 +52,7 @@ function describe(point: ShownPoint): string[] {
     ['note', point.note],
     ['protected', point.protected ? 'yes' : 'no'],
     ['verified', point.verified === null ? 'never' : formatTime(point.verified)],
+    ['locked', point.lockedUntil === null ? '' : `until ${formatTime(point.lockedUntil)}`],
     ['made by', `${point.software} on ${point.host}`],
     ...point.unreadable.map(([offset, length]): [string, string] => ['unreadable', `${length} bytes at ${offset}`]),
     ...point.warnings.map(({ message }): [string, string] => ['warning', message]),

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Here } from '../here.ts';
 import type { Lease } from '../lease.ts';
-import { findLeases } from '../leases.ts';
+import { leasesAtWork } from '../leases.ts';
 import type { Repository } from '../repository.ts';
 import { dropBag, noteHolders, putIntoTrash, type TrashBag } from '../trash.ts';
 import type { Survey } from './survey.ts';
@@ -18,7 +18,7 @@ export interface Bags {
 /** What `fillTrash` would make of the trash if nobody else were at work. */
 export function planTrash(found: Survey, run: string, time: string): Bags {
   const names = freshNames(found);
-  const fresh = names.size > 0 ? { run, time, names, heldBy: [], records: [] } : null;
+  const fresh = names.size > 0 ? { run, time, names, lockedUntil: null, heldBy: [], records: [] } : null;
   const settled = found.trash.map((bag) => ({ ...bag, names: stillDead(bag, found) }));
   return { fresh, settled, all: [...(fresh === null ? [] : [fresh]), ...settled] };
 }
@@ -35,9 +35,9 @@ export async function fillTrash(
   here: Here,
 ): Promise<Bags> {
   await lease.check();
-  const note = () => othersAtWork(repo, lease.id, here);
+  const note = () => leasesAtWork(repo, lease.id, here);
   const names = freshNames(found);
-  const fresh = names.size > 0 ? await putBag(repo, { run: lease.id, time, names }, note) : null;
+  const fresh = names.size > 0 ? await putBag(repo, { run: lease.id, time, names, lockedUntil: null }, note) : null;
   const [settled, unsettled]: [TrashBag[], TrashBag[]] = [[], []];
   for (const bag of found.trash) {
     const { heldBy } = bag;
@@ -68,9 +68,17 @@ export async function takeOut(repo: Repository, bag: TrashBag, name: string): Pr
   await dropBag(repo, bag);
 }
 
-/** The leases of all others that stand. */
-export async function othersAtWork(repo: Repository, self: string, here: Here): Promise<string[]> {
-  return (await findLeases(repo, here)).map(({ id }) => id).filter((id) => id !== self);
+/** Leaves in a bag what could not be removed yet, until then; null when all of it is gone. */
+export async function keepLocked(
+  repo: Repository,
+  bag: TrashBag,
+  names: ReadonlySet<string>,
+  until: Date,
+): Promise<TrashBag | null> {
+  const rest = new Set([...bag.names].filter((name) => names.has(name)));
+  const kept = rest.size > 0 ? await replaceBag(repo, { ...bag, lockedUntil: until.toISOString() }, rest) : null;
+  await dropBag(repo, bag);
+  return kept;
 }
 
 /** The dead that is not in the trash, and all that belongs to points which are not. */
@@ -84,18 +92,22 @@ function stillDead({ names }: TrashBag, { dead, recent }: Survey): ReadonlySet<s
 }
 
 /** A bag with fewer names; that nobody has noted yet who was at work stays so. */
-async function replaceBag(repo: Repository, { time, heldBy }: TrashBag, names: ReadonlySet<string>): Promise<TrashBag> {
-  const run = randomBytes(12).toString('hex');
-  if (heldBy !== null) return putBag(repo, { run, time, names }, async () => heldBy);
-  return { run, time, names, heldBy, records: await putIntoTrash(repo, run, time, [...names]) };
+async function replaceBag(
+  repo: Repository,
+  { time, lockedUntil, heldBy }: TrashBag,
+  names: ReadonlySet<string>,
+): Promise<TrashBag> {
+  const bag = { run: randomBytes(12).toString('hex'), time, names, lockedUntil };
+  if (heldBy !== null) return putBag(repo, bag, async () => heldBy);
+  return { ...bag, heldBy, records: await putIntoTrash(repo, bag) };
 }
 
 async function putBag(
   repo: Repository,
-  bag: Pick<TrashBag, 'run' | 'time' | 'names'>,
+  bag: Pick<TrashBag, 'run' | 'time' | 'names' | 'lockedUntil'>,
   holders: () => Promise<readonly string[]>,
 ): Promise<TrashBag> {
-  const records = await putIntoTrash(repo, bag.run, bag.time, [...bag.names]);
+  const records = await putIntoTrash(repo, bag);
   const heldBy = await holders();
   return { ...bag, heldBy, records: [...records, await noteHolders(repo, bag.run, heldBy)] };
 }

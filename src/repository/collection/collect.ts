@@ -9,14 +9,16 @@ import { randomBytes } from 'node:crypto';
 import type { Emit, Warning } from '../events.ts';
 import { type Here, thisProcess } from '../here.ts';
 import { Lease, renewalWarning } from '../lease.ts';
+import { leasesAtWork } from '../leases.ts';
 import { clearLeftovers } from '../leftovers.ts';
 import { pointIds } from '../points.ts';
 import type { Repository } from '../repository.ts';
 import type { TrashBag } from '../trash.ts';
-import { type Bags, fillTrash, othersAtWork, planTrash } from './bags.ts';
+import { type Bags, fillTrash, planTrash } from './bags.ts';
+import { renewLocks } from './renew.ts';
 import { nothingRewritten, type Rewritten, rewriteSparsePacks } from './rewrite.ts';
 import { type Survey, survey } from './survey.ts';
-import { sweep } from './sweep.ts';
+import { planSweep, type Swept, sweep } from './sweep.ts';
 
 export interface CollectionRequest {
   /** Milliseconds between trash and removal. */
@@ -44,6 +46,10 @@ export interface CollectionResult {
   readonly freed: Tally;
   /** In the trash still. */
   readonly waiting: Tally;
+  /** Of that, what is locked, and when the last of it can be removed; ISO 8601 UTC, null when nothing is. */
+  readonly locked: Tally & { readonly until: string | null };
+  /** Objects whose locks were made longer, as points need them. */
+  readonly locksRenewed: number;
   /** Holders of leases that something in the trash waits for. */
   readonly waitingFor: readonly string[];
   readonly rewritten: Rewritten;
@@ -72,17 +78,28 @@ export async function collect(
   try {
     await clearLeftovers(repo, new Map(), emit, here);
     emit({ event: 'stage', stage: 'mark' });
-    const found = await survey(repo, run, here, signal);
+    const found = await surveyOrRenew(repo, run, here, signal);
+    const locksRenewed = await renewLocks(repo, found.dead, here, signal);
     const bags = await fillTrash(repo, lease, found, new Date(here.now()).toISOString(), here);
     const quiet = await nothingHappened(repo, run, found.pointIds, here);
     const due = bags.all.filter((bag) => isDue(bag, bags, { found, quiet, grace: request.grace, now: here.now() }));
     emit({ event: 'stage', stage: 'sweep' });
-    await sweep(repo, lease, due, signal);
+    const swept = await sweep(repo, lease, due, signal);
     const rewritten = await rewriteSparsePacks(repo, lease, found, { maxUnused: request.maxUnused, emit, signal });
-    return resultOf(request, found, bags, due, { rewritten, warnings, started });
+    return resultOf(request, found, bags, { due, swept, locksRenewed, rewritten, warnings, started });
   } finally {
     await repo.store.clearSpool(run);
     await lease.release();
+  }
+}
+
+/** A repository with damage frees nothing, but must not lose its locks either. */
+async function surveyOrRenew(repo: Repository, run: string, here: Here, signal: AbortSignal): Promise<Survey> {
+  try {
+    return await survey(repo, run, here, signal);
+  } catch (error) {
+    await renewLocks(repo, new Set(), here, signal);
+    throw error;
   }
 }
 
@@ -97,23 +114,43 @@ async function plan(
   const found = await survey(repo, '', here, signal);
   const bags = planTrash(found, 'planned', new Date(here.now()).toISOString());
   const due = bags.all.filter((bag) => isDue(bag, bags, { found, quiet: true, grace: request.grace, now: here.now() }));
-  return resultOf(request, found, bags, due, { rewritten: nothingRewritten, warnings: [], started });
+  const swept = await planSweep(repo, due);
+  return resultOf(request, found, bags, {
+    due,
+    swept,
+    locksRenewed: 0,
+    rewritten: nothingRewritten,
+    warnings: [],
+    started,
+  });
+}
+
+interface Outcome {
+  readonly due: readonly TrashBag[];
+  readonly swept: Swept;
+  readonly locksRenewed: number;
+  readonly rewritten: Rewritten;
+  readonly warnings: readonly Warning[];
+  readonly started: number;
 }
 
 function resultOf(
   { dryRun }: CollectionRequest,
   found: Survey,
   bags: Bags,
-  due: readonly TrashBag[],
-  rest: { rewritten: Rewritten; warnings: readonly Warning[]; started: number },
+  { due, swept, ...rest }: Outcome,
 ): CollectionResult {
-  const waiting = bags.all.filter((bag) => !due.includes(bag));
+  const waiting = [...bags.all.filter((bag) => !due.includes(bag)), ...swept.locked];
+  const locked = waiting.filter(({ lockedUntil }) => lockedUntil !== null);
+  const ends = locked.map(({ lockedUntil }) => lockedUntil ?? '').sort();
   return {
     dryRun,
     kept: keptOf(found),
     trashed: tally(bags.fresh?.names ?? [], found.dead),
-    freed: tally(namesIn(due), found.dead),
+    freed: tally(swept.freed, found.dead),
     waiting: tally(namesIn(waiting), found.dead),
+    locked: { ...tally(namesIn(locked), found.dead), until: ends.at(-1) ?? null },
+    locksRenewed: rest.locksRenewed,
     waitingFor: [...new Set(waiting.flatMap(({ heldBy }) => heldBy ?? []))].filter((id) => found.atWork.has(id)),
     rewritten: rest.rewritten,
     warnings: rest.warnings,
@@ -132,6 +169,7 @@ interface Occasion {
 /** Whether the time of a bag has come. */
 function isDue(bag: TrashBag, { settled }: Bags, { found, quiet, grace, now }: Occasion): boolean {
   if (bag.heldBy === null || Date.parse(bag.time) + grace > now) return false;
+  if (bag.lockedUntil !== null && Date.parse(bag.lockedUntil) > now) return false;
   // What was in the trash before the mark began was looked at since; of a new bag somebody may have made use meanwhile.
   if (!settled.includes(bag) && !quiet) return false;
   return !bag.heldBy.some((id) => found.atWork.has(id));
@@ -144,7 +182,7 @@ async function nothingHappened(
   marked: ReadonlySet<string>,
   here: Here,
 ): Promise<boolean> {
-  if ((await othersAtWork(repo, self, here)).length > 0) return false;
+  if ((await leasesAtWork(repo, self, here)).length > 0) return false;
   const now = await pointIds(repo);
   return now.length === marked.size && now.every((id) => marked.has(id));
 }

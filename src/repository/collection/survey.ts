@@ -11,7 +11,7 @@ import { type Chain, type Layer, type Liveness, native, type PackRef } from '../
 import { KnownLinks } from '../chain.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Here } from '../here.ts';
-import { findLeases } from '../leases.ts';
+import { leasesAtWork } from '../leases.ts';
 import { findLiveChains, liveChains } from '../live-chains.ts';
 import { type MovedColumns, manifestName } from '../manifest.ts';
 import { listPacks, packName, runOfPack } from '../packs.ts';
@@ -49,7 +49,7 @@ export async function survey(repo: Repository, self: string, here: Here, signal:
   // Objects before leases before points: what appears later is no candidate, and who ended since has committed.
   const packs = await listPacks(repo);
   const others = await listOthers(repo);
-  const atWork = new Set((await findLeases(repo, here)).map(({ id }) => id).filter((id) => id !== self));
+  const atWork = new Set(await leasesAtWork(repo, self, here));
   const ids = new Set(await pointIds(repo));
   const { points, damaged } = await listPoints(repo, { includeForgotten: true });
   if (damaged[0] !== undefined) throw fail('COLLECTION_UNSAFE', { reason: damaged[0].message });

@@ -12,6 +12,7 @@ import { fail, fromSystem, type StrataError } from '../../errors.ts';
 import { native, type PackPlace, type PackRef } from '../../native.ts';
 import { concurrently } from '../concurrently.ts';
 import { failpoint } from '../failpoint.ts';
+import type { LockedObject } from './lock.ts';
 import type { ObjectStore, SizedObject, StoredObject } from './store.ts';
 
 const removalsAtOnce = 16;
@@ -25,6 +26,7 @@ export class LocalStore implements ObjectStore {
   readonly traffic = null;
   readonly joining = null;
   readonly clockAhead = null;
+  readonly locks = null;
   readonly packs: PackPlace;
   /** Folders known to be durable, so that each is made and synced once. */
   readonly #known = new Set<string>();
@@ -124,7 +126,10 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  async removeAll(names: readonly string[]): Promise<void> {
+  /** Of a copy of a bucket, which has no locks. */
+  lockBy(): void {}
+
+  async removeAll(names: readonly string[]): Promise<readonly LockedObject[]> {
     const paths = names.map((name) => this.localPath(name));
     await concurrently(paths, removalsAtOnce, (path) => this.#unlink(path));
     for (const folder of new Set(paths.map(dirname))) {
@@ -134,6 +139,7 @@ export class LocalStore implements ObjectStore {
         if (!isMissing(error)) throw this.#failed(`remove from ${folder}`, error);
       }
     }
+    return [];
   }
 
   async getRange(name: string, offset: number, length: number): Promise<Buffer> {

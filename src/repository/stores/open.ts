@@ -1,8 +1,9 @@
 /** The object store of a location: a folder, or a bucket. What talks to buckets is loaded only for them. */
 import { resolve } from 'node:path';
-import { fail } from '../../errors.ts';
+import { fail, type StrataError } from '../../errors.ts';
 import { createLocalStore } from './create.ts';
 import { LocalStore } from './local.ts';
+import type { LockRule } from './lock.ts';
 import { isS3Location } from './s3/address.ts';
 import type { StorageSettings } from './settings.ts';
 import type { ObjectStore } from './store.ts';
@@ -14,6 +15,11 @@ export interface StoreOptions {
   readonly fresh?: boolean | undefined;
   /** Ends reading and storing of contents that is under way. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface NewStoreOptions extends StoreOptions {
+  /** How objects are to be locked; object storage only. */
+  readonly lock?: LockRule | undefined;
 }
 
 /** What a new store can do, as `strata.json` keeps it; null: a folder, which can do all that is needed. */
@@ -35,6 +41,14 @@ export function absoluteLocation(location: string): string {
   return location.replace(/\/+$/, '');
 }
 
+/** Nothing in a folder is safe from who may write there. */
+export function lockNeedsBucket(): StrataError {
+  return fail('NOT_SUPPORTED', {
+    feature: 'a lock on a folder',
+    instead: 'use s3:// with a bucket that was made with object lock',
+  });
+}
+
 /** The store at a location, whether there is a repository or not. */
 export async function openStore(location: string, options: StoreOptions = {}): Promise<ObjectStore> {
   const absolute = absoluteLocation(location);
@@ -44,9 +58,12 @@ export async function openStore(location: string, options: StoreOptions = {}): P
 }
 
 /** Makes a store for a new repository: REPOSITORY_EXISTS, LOCATION_NOT_EMPTY, LOCATION_UNSUITABLE. */
-export async function createStore(location: string, options: StoreOptions = {}): Promise<CreatedStore> {
+export async function createStore(location: string, options: NewStoreOptions = {}): Promise<CreatedStore> {
   const absolute = absoluteLocation(location);
-  if (!isS3Location(absolute)) return { store: await createLocalStore(absolute), abilities: null };
+  if (!isS3Location(absolute)) {
+    if (options.lock) throw lockNeedsBucket();
+    return { store: await createLocalStore(absolute), abilities: null };
+  }
   const { createS3Store } = await import('./s3/create.ts');
   return createS3Store(absolute, options);
 }

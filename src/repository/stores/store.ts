@@ -7,6 +7,7 @@
  */
 import type { StrataError } from '../../errors.ts';
 import type { PackPlace, PackRef } from '../../native.ts';
+import type { LockedObject, LockRule, ObjectLocks } from './lock.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface StoredObject {
@@ -46,6 +47,10 @@ export interface ObjectStore {
   readonly traffic: Traffic | null;
   /** Null: it cannot. A server may still turn out not to (`partCopy` of the configuration). */
   readonly joining: Joining | null;
+  /** The locks on objects; null: nothing is locked. */
+  readonly locks: ObjectLocks | null;
+  /** From now on what is created is locked by this rule, as far as the store can; a folder cannot. */
+  lockBy(rule: LockRule): void;
   /** Where the addon reads packs. */
   readonly packs: PackPlace;
   /** Creates an object. */
@@ -61,10 +66,10 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<StoredObject>;
   /** The names alone, which costs less. */
   names(prefix: string): AsyncIterable<string>;
-  /** Removes an object; one that is not there is as good as removed. */
+  /** Removes an object; one that is not there is as good as removed. OBJECT_LOCKED. */
   remove(name: string): Promise<void>;
-  /** Removes objects in no particular order; when it fails, some are gone and some are not. */
-  removeAll(names: readonly string[]): Promise<void>;
+  /** Removes objects in no particular order; gives those that are locked, which stay. When it fails, some are gone and some are not. */
+  removeAll(names: readonly string[]): Promise<readonly LockedObject[]>;
   /** A part of an object, shorter when it ends before; OBJECT_MISSING. */
   getRange(name: string, offset: number, length: number): Promise<Buffer>;
   /** How the addon is told of a pack. */

@@ -26,7 +26,13 @@ const prices = { write: 0.005 / 1000, read: 0.0004 / 1000, byteOut: 0.09 / 1024 
 
 /** Removing costs nothing. */
 const free = new Set(['DeleteObject', 'DeleteObjects', 'AbortMultipartUpload']);
-const reads = new Set(['GetObject', 'HeadObject']);
+const reads = new Set([
+  'GetObject',
+  'HeadObject',
+  'GetObjectRetention',
+  'GetBucketVersioning',
+  'GetObjectLockConfiguration',
+]);
 
 /** An estimate in US dollars, storage itself not counted: of bytes only those that leave the storage cost anything. */
 export function estimateCost({ requests, bytesDown }: Traffic): number {

@@ -4,6 +4,7 @@
  * Creation is conditional (`If-None-Match: *`). When an answer is lost the object may be ours all the same: then it is read back and
  * compared before anybody is told that it exists already (docs/design.md, Object storage).
  */
+import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -15,27 +16,17 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  type S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { fail, isStrataError } from '../../../errors.ts';
+import type { LockMode } from '../lock.ts';
 import type { Traffic } from '../traffic.ts';
-import { Turns } from '../turns.ts';
-import type { Connection } from './connect.ts';
-import {
-  answerOf,
-  describeRefusal,
-  isBroken,
-  isMissing,
-  isOverload,
-  isPassing,
-  isTaken,
-  nameOf,
-  statusOf,
-} from './failure.ts';
+import { answerOf, isBroken, isMissing, isPassing, isTaken, nameOf, statusOf } from './failure.ts';
 import type { PacedHandler } from './pace.ts';
-import { Patience } from './patience.ts';
+import { Requests, type RequestsOptions, type SendOptions, type Signal } from './requests.ts';
+import { modeNames, Retentions } from './retentions.ts';
+import { Versions } from './versions.ts';
 
 export interface Entry {
   readonly key: string;
@@ -56,43 +47,73 @@ export interface Unfinished {
   readonly started: Date;
 }
 
-interface BucketOptions extends Connection {
-  readonly name: string;
-  /** For messages. */
-  readonly endpoint: string;
-  readonly patience?: Patience;
+/** What a new object is locked by. */
+export interface Lock {
+  readonly mode: LockMode;
+  readonly until: Date;
 }
 
-/** What ends a request that is under way; not one that ends a run, such as the release of a lease. */
-type Signal = AbortSignal | undefined;
-
-interface SendOptions {
-  readonly abortSignal?: AbortSignal;
+interface BucketOptions extends RequestsOptions {
+  /** Of a bucket that keeps versions: which is the object. The first, as in a repository, or, as for everybody else, the newest. */
+  readonly version?: 'first' | 'newest';
 }
 
-const requestsAtOnce = 32;
+/** An object that the server keeps until then. */
+export interface LockedEntry {
+  readonly key: string;
+  readonly until: Date;
+}
+
+interface CreateOptions {
+  /** `once`: it is not sent again when the connection breaks, as the caller knows a better way. */
+  readonly mode?: 'patient' | 'once';
+  readonly lock?: Lock | undefined;
+  readonly signal?: Signal;
+}
+
 const keysAtOnce = 1000;
 
 export class Bucket {
   readonly name: string;
   /** For messages. */
   readonly endpoint: string;
-  readonly #client: S3Client;
+  readonly retentions: Retentions;
+  readonly #requests: Requests;
   readonly #handler: PacedHandler;
-  readonly #patience: Patience;
-  readonly #turns = new Turns(requestsAtOnce);
-  readonly #requests = new Map<string, number>();
+  readonly #versions: Versions;
+  /** Whether the bucket keeps versions; null: no answer has told yet. */
+  #versioned: boolean | null = null;
+  readonly #takesNewest: boolean;
+  /** The newest is the object, and others lie below it. */
+  #leavesVersions = false;
   #bytesUp = 0;
   #bytesDown = 0;
   /** Some servers cannot remove many at once. */
   #removesMany = true;
 
-  constructor({ client, handler, name, endpoint, patience = new Patience() }: BucketOptions) {
-    this.#client = client;
-    this.#handler = handler;
-    this.name = name;
-    this.endpoint = endpoint;
-    this.#patience = patience;
+  constructor(options: BucketOptions) {
+    this.#takesNewest = options.version === 'newest';
+    if (this.#takesNewest) this.#versioned = false;
+    this.#requests = new Requests(options);
+    this.#handler = options.handler;
+    this.#versions = new Versions(this.#requests);
+    this.retentions = new Retentions(this.#requests);
+    this.name = options.name;
+    this.endpoint = options.endpoint;
+  }
+
+  get #client() {
+    return this.#requests.client;
+  }
+
+  /** Whether the bucket is known to keep versions, and the first is the object. */
+  get isVersioned(): boolean {
+    return this.#versioned === true;
+  }
+
+  /** By the server's clock, as far as it is known; milliseconds. */
+  get now(): number {
+    return Date.now() + (this.clockAhead ?? 0);
   }
 
   /** Milliseconds that the server's clock is ahead of ours; null until it has answered. */
@@ -101,51 +122,42 @@ export class Bucket {
   }
 
   get traffic(): Traffic {
-    const { retries } = this.#patience;
-    return {
-      requests: Object.fromEntries(this.#requests),
-      bytesUp: this.#bytesUp,
-      bytesDown: this.#bytesDown,
-      retries,
-    };
+    const { counts, retries } = this.#requests;
+    return { requests: counts, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, retries };
   }
 
-  /**
-   * Creates an object: OBJECT_EXISTS when there is one of that key. `once`: it is not sent again when the connection breaks,
-   * as the caller knows a better way.
-   */
-  async create(
-    key: string,
-    body: Uint8Array,
-    { mode = 'patient', signal }: { readonly mode?: 'patient' | 'once'; readonly signal?: Signal } = {},
-  ): Promise<void> {
+  /** Creates an object: OBJECT_EXISTS when there is one of that key. */
+  async create(key: string, body: Uint8Array, { mode = 'patient', lock, signal }: CreateOptions = {}): Promise<void> {
     let uncertain = false;
+    const put = new PutObjectCommand({
+      Bucket: this.name,
+      Key: key,
+      Body: body,
+      ContentLength: body.length,
+      IfNoneMatch: '*',
+      ...(lock ? lockOf(lock, body) : {}),
+    });
     const send = async (options: SendOptions) => {
       try {
-        await this.#client.send(
-          new PutObjectCommand({
-            Bucket: this.name,
-            Key: key,
-            Body: body,
-            ContentLength: body.length,
-            IfNoneMatch: '*',
-          }),
-          options,
-        );
+        return await this.#client.send(put, options);
       } catch (error) {
         uncertain ||= isPassing(error);
         throw error;
       }
     };
     const mayPass = mode === 'once' ? (error: unknown) => isPassing(error) && !isBroken(error) : isPassing;
+    const isSame = async () => uncertain && (await this.#holds(key, body));
     try {
-      await this.#request('PutObject', key, send, { mayPass, signal });
+      const permission = lock && 's3:PutObject and s3:PutObjectRetention';
+      const { VersionId } = await this.#requests.send('PutObject', key, send, { mayPass, signal, permission });
       this.#bytesUp += body.length;
+      if (!(await this.#isObject(key, VersionId, isSame))) throw fail('OBJECT_EXISTS', { name: key });
     } catch (error) {
+      if (isStrataError(error, 'OBJECT_EXISTS')) throw error;
       const lost = mode === 'once' && isBroken(answerOf(error));
       if (!lost && !isTaken(answerOf(error))) throw error;
       // An answer may have been lost: then what is there is what was sent.
-      if (uncertain && (await this.#holds(key, body))) return;
+      if (await isSame()) return;
       throw lost ? error : fail('OBJECT_EXISTS', { name: key }, { cause: error });
     }
   }
@@ -161,29 +173,54 @@ export class Bucket {
     range?: { readonly offset: number; readonly length: number },
     signal?: Signal,
   ): Promise<Buffer> {
-    const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
+    if (this.#versioned) return this.#receive(key, await this.#versions.idOf(key), range, signal);
+    try {
+      return await this.#receive(key, undefined, range, signal);
+    } catch (error) {
+      // A marker of deletion lies on what is there, maybe; but an answer that told of no versions was given before.
+      if (this.#versioned === false || !isStrataError(error, 'OBJECT_MISSING')) throw error;
+      if ((await this.#versions.look(key).catch(unlessRefused)) === null) throw error;
+      this.#versioned = true;
+      return this.get(key, range, signal);
+    }
+  }
+
+  async #receive(
+    key: string,
+    version: string | undefined,
+    range: { readonly offset: number; readonly length: number } | undefined,
+    signal: Signal,
+  ): Promise<Buffer> {
+    const wanted = {
+      Bucket: this.name,
+      Key: key,
+      ...(version === undefined ? {} : { VersionId: version }),
+      ...(range ? { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` } : {}),
+    };
     const receive = async (options: SendOptions) => {
-      const { Body, ContentLength } = await this.#client.send(
-        new GetObjectCommand({ Bucket: this.name, Key: key, ...(Range ? { Range } : {}) }),
-        options,
-      );
+      const { Body, ContentLength, VersionId } = await this.#client.send(new GetObjectCommand(wanted), options);
       const bytes = Body === undefined ? new Uint8Array() : await Body.transformToByteArray();
       if (ContentLength !== undefined && bytes.length !== ContentLength) {
         throw Object.assign(new Error(`${bytes.length} of ${ContentLength} bytes arrived`), { name: 'TruncatedBody' });
       }
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return { VersionId, content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
     };
-    const content = await this.#request('GetObject', key, receive, { signal });
+    const permission = version === undefined ? undefined : 's3:GetObjectVersion';
+    const { VersionId, content } = await this.#requests.send('GetObject', key, receive, { signal, permission });
     this.#bytesDown += content.length;
+    // What was given is the newest version.
+    if (this.#heard(VersionId) && version === undefined) return this.get(key, range, signal);
     return content;
   }
 
   /** Size and time of an object; null when there is none. */
   async head(key: string): Promise<Entry | null> {
+    if (this.#versioned) return this.#versions.look(key);
     try {
-      const found = await this.#request('HeadObject', key, (options) =>
+      const found = await this.#requests.send('HeadObject', key, (options) =>
         this.#client.send(new HeadObjectCommand({ Bucket: this.name, Key: key }), options),
       );
+      if (this.#heard(found.VersionId)) return this.#versions.look(key);
       return {
         key,
         bytes: found.ContentLength ?? 0,
@@ -198,8 +235,9 @@ export class Bucket {
 
   /** All objects whose keys begin with `prefix`, in the order of keys, a page at a time. */
   async *list(prefix: string): AsyncIterable<readonly Entry[]> {
+    if (this.#versioned) return yield* this.#versions.list(prefix);
     for (let token: string | undefined; ; ) {
-      const page = await this.#request('ListObjectsV2', prefix, (options) =>
+      const page = await this.#requests.send('ListObjectsV2', prefix, (options) =>
         this.#client.send(
           new ListObjectsV2Command({
             Bucket: this.name,
@@ -221,8 +259,42 @@ export class Bucket {
     }
   }
 
-  /** Removes objects; one that is not there is as good as removed. */
-  async remove(keys: readonly string[]): Promise<void> {
+  /** Removes objects; one that is not there is as good as removed. Gives those that are locked, which stay. */
+  async remove(keys: readonly string[]): Promise<readonly LockedEntry[]> {
+    if (!this.#versioned && !this.#leavesVersions) {
+      await this.#removePlainly(keys);
+      return [];
+    }
+    const locked: LockedEntry[] = [];
+    for (const [key, version] of await this.#versions.remove(keys)) {
+      const retention = await this.retentions.of(key, version).catch(unlessRefused);
+      if (retention !== null && retention.getTime() > this.now) {
+        locked.push({ key, until: retention });
+        continue;
+      }
+      // It may have become removable meanwhile; else this says why it cannot be removed.
+      await this.#versions.removeVersion(key, version);
+      locked.push(...(await this.remove([key])));
+    }
+    return locked;
+  }
+
+  /** Until when the object of a key is locked; null: it is not, or there is none. */
+  async lockedUntil(key: string): Promise<Date | null> {
+    try {
+      return await this.retentions.of(key, await this.#versions.idOf(key));
+    } catch (error) {
+      if (isStrataError(error, 'OBJECT_MISSING')) return null;
+      throw error;
+    }
+  }
+
+  /** Locks the object of a key. */
+  async lock(key: string, { mode, until }: Lock): Promise<void> {
+    await this.retentions.set(key, await this.#versions.idOf(key), mode, until);
+  }
+
+  async #removePlainly(keys: readonly string[]): Promise<void> {
     if (keys.length === 1 || !this.#removesMany) {
       await Promise.all(keys.map((key) => this.#removeOne(key)));
       return;
@@ -233,7 +305,7 @@ export class Bucket {
   /** Begins an object in parts; its key must be the caller's own. */
   async startUpload(key: string): Promise<string> {
     let tries = 0;
-    const { UploadId = '' } = await this.#request('CreateMultipartUpload', key, (options) => {
+    const { UploadId = '' } = await this.#requests.send('CreateMultipartUpload', key, (options) => {
       tries += 1;
       return this.#client.send(new CreateMultipartUploadCommand({ Bucket: this.name, Key: key }), options);
     });
@@ -255,7 +327,7 @@ export class Bucket {
         }),
         options,
       );
-    const { ETag = '' } = await this.#request('UploadPart', key, send, { signal });
+    const { ETag = '' } = await this.#requests.send('UploadPart', key, send, { signal });
     this.#bytesUp += body.length;
     return { number, etag: ETag };
   }
@@ -268,6 +340,7 @@ export class Bucket {
     from: { readonly key: string; readonly offset: number; readonly length: number; readonly etag: string },
     signal?: Signal,
   ): Promise<Part> {
+    const version = this.#versioned ? `?versionId=${encodeURIComponent(await this.#versions.idOf(from.key))}` : '';
     const send = (options: SendOptions) =>
       this.#client.send(
         new UploadPartCopyCommand({
@@ -275,35 +348,42 @@ export class Bucket {
           Key: key,
           UploadId: uploadId,
           PartNumber: number,
-          CopySource: `${this.name}/${from.key.split('/').map(encodeURIComponent).join('/')}`,
+          CopySource: `${this.name}/${from.key.split('/').map(encodeURIComponent).join('/')}${version}`,
           CopySourceRange: `bytes=${from.offset}-${from.offset + from.length - 1}`,
           CopySourceIfMatch: from.etag,
         }),
         options,
       );
-    const { CopyPartResult } = await this.#request('UploadPartCopy', key, send, { signal });
+    const { CopyPartResult } = await this.#requests.send('UploadPartCopy', key, send, { signal });
     return { number, etag: CopyPartResult?.ETag ?? '' };
   }
 
-  /** Makes the object of its parts. Whether the key was free is not sure to be looked at: the caller's key must be its own. */
-  async finishUpload(key: string, uploadId: string, parts: readonly Part[], bytes: number): Promise<void> {
+  /**
+   * Makes the object of its parts. Whether the key was free is not sure to be looked at: the caller's key must be its own. A bucket that
+   * keeps versions looks: OBJECT_EXISTS.
+   */
+  async finishUpload(key: string, uploadId: string, parts: readonly Part[], bytes: number, lock?: Lock): Promise<void> {
     const MultipartUpload = { Parts: parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) };
     try {
-      await this.#request('CompleteMultipartUpload', key, (options) =>
+      const { VersionId } = await this.#requests.send('CompleteMultipartUpload', key, (options) =>
         this.#client.send(
           new CompleteMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId, MultipartUpload }),
           options,
         ),
       );
+      if (!(await this.#isObject(key, VersionId, async () => false))) throw fail('OBJECT_EXISTS', { name: key });
     } catch (error) {
+      if (isStrataError(error, 'OBJECT_EXISTS')) throw error;
       // The first answer may have been lost: then the upload is gone and the object there.
       if (nameOf(answerOf(error)) !== 'NoSuchUpload' || (await this.head(key))?.bytes !== bytes) throw error;
     }
+    // What is asked for when an upload begins, some servers lose.
+    if (lock) await this.lock(key, lock);
   }
 
   async abortUpload(key: string, uploadId: string): Promise<void> {
     try {
-      await this.#request('AbortMultipartUpload', key, (options) =>
+      await this.#requests.send('AbortMultipartUpload', key, (options) =>
         this.#client.send(
           new AbortMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId }),
           options,
@@ -318,7 +398,7 @@ export class Bucket {
   async unfinishedUploads(prefix: string): Promise<Unfinished[]> {
     const found: Unfinished[] = [];
     for (let marker: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
-      const page = await this.#request('ListMultipartUploads', prefix, (options) =>
+      const page = await this.#requests.send('ListMultipartUploads', prefix, (options) =>
         this.#client.send(new ListMultipartUploadsCommand({ Bucket: this.name, Prefix: prefix, ...marker }), options),
       );
       for (const { Key = '', UploadId = '', Initiated = new Date(0) } of page.Uploads ?? []) {
@@ -334,7 +414,7 @@ export class Bucket {
   }
 
   async #removeOne(key: string): Promise<void> {
-    await this.#request('DeleteObject', key, (options) =>
+    await this.#requests.send('DeleteObject', key, (options) =>
       this.#client.send(new DeleteObjectCommand({ Bucket: this.name, Key: key }), options),
     );
   }
@@ -342,7 +422,7 @@ export class Bucket {
   async #removeMany(keys: readonly string[]): Promise<void> {
     const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
     try {
-      const { Errors = [] } = await this.#request('DeleteObjects', '', (options) =>
+      const { Errors = [] } = await this.#requests.send('DeleteObjects', '', (options) =>
         this.#client.send(new DeleteObjectsCommand({ Bucket: this.name, Delete }), options),
       );
       // Each alone is tried again, and says why it cannot be removed.
@@ -351,7 +431,7 @@ export class Bucket {
       const status = statusOf(answerOf(error));
       if (status !== 400 && status !== 501) throw error;
       this.#removesMany = false;
-      await this.remove(keys);
+      await this.#removePlainly(keys);
     }
   }
 
@@ -370,31 +450,37 @@ export class Bucket {
     return (await this.head(key))?.bytes === body.length && (await this.get(key)).equals(body);
   }
 
-  /** One request, in its turn, tried again while that may help. What it throws in the end has the server's answer as its cause. */
-  async #request<Answer>(
-    verb: string,
-    key: string,
-    send: (options: SendOptions) => Promise<Answer>,
-    { mayPass = isPassing, signal }: { readonly mayPass?: (error: unknown) => boolean; readonly signal?: Signal } = {},
-  ): Promise<Answer> {
-    try {
-      return await this.#patience.keep(
-        () =>
-          this.#turns.take(async () => {
-            this.#requests.set(verb, (this.#requests.get(verb) ?? 0) + 1);
-            try {
-              return await send(signal ? { abortSignal: signal } : {});
-            } catch (error) {
-              if (isOverload(error)) this.#turns.fewer();
-              throw error;
-            }
-          }),
-        mayPass,
-        signal,
-      );
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      throw describeRefusal(error, { verb, bucket: this.name, key, endpoint: this.endpoint });
-    }
+  /** Whether what was just stored is the object of its key. */
+  async #isObject(key: string, version: string | undefined, isSame: () => Promise<boolean>): Promise<boolean> {
+    if (!this.#heard(version) && !this.#versioned) return true;
+    // Without versions of their own objects are written over.
+    const isOwn = version !== undefined && version !== 'null';
+    if (!isOwn) throw fail('VERSIONS_SUSPENDED', { bucket: this.name });
+    return this.#versions.won(key, version, isSame);
   }
+
+  /** What an answer tells of versions; whether there are any. */
+  #heard(version: string | undefined): boolean {
+    if (this.#takesNewest) {
+      this.#leavesVersions ||= version !== undefined;
+      return false;
+    }
+    if (version !== undefined) this.#versioned = true;
+    else this.#versioned ??= false;
+    return version !== undefined;
+  }
+}
+
+/** A request that locks has to carry a sum of its content. */
+function lockOf({ mode, until }: Lock, body: Uint8Array) {
+  return {
+    ContentMD5: createHash('md5').update(body).digest('base64'),
+    ObjectLockMode: modeNames[mode],
+    ObjectLockRetainUntilDate: until,
+  };
+}
+
+function unlessRefused(error: unknown): null {
+  if (isStrataError(error, 'STORAGE_FORBIDDEN', 'STORAGE_FAILED')) return null;
+  throw error;
 }

@@ -1,6 +1,7 @@
 /** Makes room for a new repository in a bucket, or refuses before it has written anything but what the probe needs. */
 import { fail, isStrataError } from '../../../errors.ts';
-import type { CreatedStore, StoreOptions } from '../open.ts';
+import type { LockRule } from '../lock.ts';
+import type { CreatedStore, NewStoreOptions } from '../open.ts';
 import { usualSettings } from '../settings.ts';
 import { formatS3Address, parseS3Address, type S3Address } from './address.ts';
 import type { Bucket } from './bucket.ts';
@@ -11,13 +12,15 @@ import { probe, probeFolder } from './probe.ts';
 const unfinished = ['keys/', probeFolder];
 
 /** The store at an address that holds nothing yet, proven to do what safety needs. */
-export async function createS3Store(location: string, options: StoreOptions): Promise<CreatedStore> {
+export async function createS3Store(location: string, options: NewStoreOptions): Promise<CreatedStore> {
   const { bucket: name, prefix } = parseS3Address(location);
   const bucket = openBucket(name, options.storage ?? usualSettings);
   try {
-    await requireEmpty(bucket, location, prefix === '' ? '' : `${prefix}/`);
+    const folder = prefix === '' ? '' : `${prefix}/`;
+    await requireEmpty(bucket, location, folder);
     await requireOutsideRepositories(bucket, { bucket: name, prefix });
-    const abilities = await probe(bucket, prefix === '' ? '' : `${prefix}/`);
+    await requireKeeping(bucket, options.lock);
+    const abilities = await probe(bucket, folder, options.lock?.mode ?? null);
     return { store: openS3Store(location, options), abilities };
   } finally {
     bucket.close();
@@ -31,6 +34,33 @@ async function requireEmpty(bucket: Bucket, location: string, folder: string): P
       if (rest === 'strata.json') throw fail('REPOSITORY_EXISTS', { location });
       if (!unfinished.some((begin) => rest.startsWith(begin))) throw fail('LOCATION_NOT_EMPTY', { location });
     }
+  }
+}
+
+/** Refuses a bucket whose way with versions and locks does not go together with a repository. */
+async function requireKeeping(bucket: Bucket, lock: LockRule | undefined): Promise<void> {
+  const keeping = await bucket.retentions.keeping();
+  const refuse = (reason: string) => fail('LOCATION_UNSUITABLE', { location: `bucket ${bucket.name}`, reason });
+  if (keeping?.versions === 'suspended') {
+    throw refuse(
+      'its versioning is suspended, so that objects may be written over; turn it on, or take a bucket that never had it',
+    );
+  }
+  if (keeping?.needsPassword) {
+    throw refuse('its versions can be removed only with MFA, so nothing could ever be freed; turn MFA delete off');
+  }
+  if (keeping?.lock === 'locks everything') {
+    throw refuse(
+      'its default retention locks everything, also the records of who is at work, which must go; remove the default ' +
+        'retention from its lock configuration, and use --lock-days',
+    );
+  }
+  if (lock && keeping?.lock !== 'on') {
+    throw refuse(
+      keeping === null
+        ? 'what it does with versions and locks cannot be told; grant s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration'
+        : 'it has no object lock, which is given to a bucket when it is made (--object-lock-enabled-for-bucket)',
+    );
   }
 }
 

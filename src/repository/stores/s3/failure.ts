@@ -7,6 +7,8 @@ export interface Attempt {
   readonly bucket: string;
   readonly key: string;
   readonly endpoint: string;
+  /** What to grant, when the verb does not tell. */
+  readonly permission?: string | undefined;
 }
 
 interface Refusal {
@@ -51,7 +53,7 @@ const passing = new Set([
   'TruncatedBody',
 ]);
 
-const missing = new Set(['NoSuchKey', 'NotFound']);
+const missing = new Set(['NoSuchKey', 'NoSuchVersion', 'NotFound']);
 const expired = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired']);
 const unknownKeys = new Set([
   'InvalidAccessKeyId',
@@ -108,7 +110,7 @@ export function isOverload(error: unknown): boolean {
 }
 
 /** The failure as a person is told it. Names of keys that open the storage never stand in it. */
-export function describeRefusal(error: unknown, { verb, bucket, key, endpoint }: Attempt): StrataError {
+export function describeRefusal(error: unknown, { verb, bucket, key, endpoint, permission }: Attempt): StrataError {
   const name = nameOf(error);
   const status = statusOf(error);
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`;
@@ -124,7 +126,7 @@ export function describeRefusal(error: unknown, { verb, bucket, key, endpoint }:
   if (reasonOf(error) === 'Region is missing') return fail('REGION_MISSING', { bucket }, cause);
   if (name === 'CredentialsProviderError') return fail('STORAGE_KEY_MISSING', {}, cause);
   if (status === 403 || name === 'AccessDenied')
-    return fail('STORAGE_FORBIDDEN', { verb, what, permission: permissionFor(verb) }, cause);
+    return fail('STORAGE_FORBIDDEN', { verb, what, permission: permission ?? permissionFor(verb) }, cause);
   if (isMissing(error)) return fail('OBJECT_MISSING', { name: key }, cause);
   if (isBroken(error)) return fail('STORAGE_UNREACHABLE', { endpoint, reason: plainReason(error) }, cause);
   return fail('STORAGE_FAILED', { verb, what, reason: plainReason(error) }, cause);

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../../../errors.ts';
 import { concurrently } from '../../concurrently.ts';
-import type { Bucket, Entry, Part } from './bucket.ts';
+import type { Bucket, Entry, Lock, Part } from './bucket.ts';
 
 export interface SourceRange {
   readonly key: string;
@@ -25,7 +25,7 @@ export async function joinRanges(
   key: string,
   ranges: readonly SourceRange[],
   endFile: string,
-  signal: AbortSignal | undefined,
+  { lock, signal }: { readonly lock?: Lock | undefined; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   const end = await readFile(endFile);
   await bucket.requireFree(key);
@@ -47,6 +47,8 @@ export async function joinRanges(
   try {
     await requireSame(bucket, before);
     await requireCopied(bucket, key, ranges);
+    // What is locked could not be removed.
+    if (lock) await bucket.lock(key, lock);
   } catch (error) {
     await bucket.remove([key]).catch(() => undefined);
     throw error;

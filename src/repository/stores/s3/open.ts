@@ -16,10 +16,10 @@ export function openS3Store(location: string, options: StoreOptions): S3Store {
   return new S3Store({ address, bucket: openBucket(address.bucket, storage), caches, fresh, signal });
 }
 
-/** One bucket, for who needs no store. */
-export function openBucket(name: string, storage: StorageSettings): Bucket {
+/** One bucket, for who needs no store; `version`: which one is the object where the bucket keeps them. */
+export function openBucket(name: string, storage: StorageSettings, version: 'first' | 'newest' = 'first'): Bucket {
   const settings = settingsOf(storage);
-  return new Bucket({ ...connect(settings), name, endpoint: settings.endpoint ?? 'AWS' });
+  return new Bucket({ ...connect(settings), name, endpoint: settings.endpoint ?? 'AWS', version });
 }
 
 /** With what the environment of the AWS tools names as the server. */

@@ -11,12 +11,13 @@ import { fail, fromSystem, isStrataError, type StrataError } from '../../../erro
 import type { PackPlace, PackRef } from '../../../native.ts';
 import { concurrently } from '../../concurrently.ts';
 import { Fetching } from '../fetching.ts';
+import { endOfLock, isLockable, type LockedObject, type LockRule, type ObjectLocks } from '../lock.ts';
 import { ObjectCache } from '../object-cache.ts';
 import type { Joining, ObjectStore, SizedObject, StoredObject } from '../store.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
 import { formatS3Address, type S3Address } from './address.ts';
-import type { Bucket, Entry } from './bucket.ts';
+import type { Bucket, Entry, Lock } from './bucket.ts';
 import { joinRanges } from './join.ts';
 import { smallestPart, uploadFile } from './upload.ts';
 
@@ -51,6 +52,7 @@ export class S3Store implements ObjectStore {
   readonly #signal: AbortSignal | undefined;
   readonly #uploads = new Turns(uploadsAtOnce);
   #fetching: Fetching | undefined;
+  #locks: ObjectLocks | null = null;
 
   constructor({ address, bucket, caches, fresh, signal }: S3StoreOptions) {
     this.location = formatS3Address(address);
@@ -73,14 +75,36 @@ export class S3Store implements ObjectStore {
     return this.#bucket.traffic;
   }
 
+  get locks(): ObjectLocks | null {
+    return this.#locks;
+  }
+
+  lockBy(rule: LockRule): void {
+    this.#locks = {
+      rule,
+      until: (name) => this.#bucket.lockedUntil(this.#key(name)),
+      renew: (name, from = this.#bucket.now) =>
+        this.#bucket.lock(this.#key(name), { mode: rule.mode, until: endOfLock(rule, from) }),
+    };
+  }
+
+  /** What an object that is created now is locked by. */
+  #lockOf(name: string): Lock | undefined {
+    if (this.#locks === null || !isLockable(name)) return undefined;
+    const { rule } = this.#locks;
+    return { mode: rule.mode, until: endOfLock(rule, this.#bucket.now) };
+  }
+
   put(name: string, content: Uint8Array): Promise<void> {
-    return this.#named(name, this.#bucket.create(this.#key(name), content));
+    return this.#named(name, this.#bucket.create(this.#key(name), content, { lock: this.#lockOf(name) }));
   }
 
   async adopt(name: string, spoolFile: string): Promise<void> {
     await this.#named(
       name,
-      this.#uploads.take(() => uploadFile(this.#bucket, this.#key(name), spoolFile, this.#signal)),
+      this.#uploads.take(() =>
+        uploadFile(this.#bucket, this.#key(name), spoolFile, { lock: this.#lockOf(name), signal: this.#signal }),
+      ),
     );
     // The next run begins with the map that this one has made.
     if (name.startsWith('maps/')) await this.#cache.take(name, spoolFile);
@@ -92,7 +116,11 @@ export class S3Store implements ObjectStore {
       smallestPart,
       join: async (name, ranges, spoolFile) => {
         const sources = ranges.map(({ name: source, ...range }) => ({ key: this.#key(source), ...range }));
-        const join = () => joinRanges(this.#bucket, this.#key(name), sources, spoolFile, this.#signal);
+        const join = () =>
+          joinRanges(this.#bucket, this.#key(name), sources, spoolFile, {
+            lock: this.#lockOf(name),
+            signal: this.#signal,
+          });
         await this.#named(name, this.#uploads.take(join));
         await rm(spoolFile, { force: true });
       },
@@ -135,16 +163,13 @@ export class S3Store implements ObjectStore {
   }
 
   async remove(name: string): Promise<void> {
-    try {
-      await this.#bucket.remove([this.#key(name)]);
-    } catch (error) {
-      // Who may only add leaves its leases to expire; a collection by one who may remove clears them away.
-      if (!name.startsWith('leases/') || !isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
-    }
+    const [locked] = await this.removeAll([name]);
+    if (locked !== undefined) throw fail('OBJECT_LOCKED', { name, until: locked.until.toISOString() });
   }
 
-  removeAll(names: readonly string[]): Promise<void> {
-    return this.#bucket.remove(names.map((name) => this.#key(name)));
+  async removeAll(names: readonly string[]): Promise<readonly LockedObject[]> {
+    const locked = await this.#bucket.remove(names.map((name) => this.#key(name)));
+    return locked.map(({ key, until }) => ({ name: this.#nameOf(key), until }));
   }
 
   localPath(name: string): string {
@@ -241,7 +266,11 @@ export class S3Store implements ObjectStore {
   }
 
   #object({ key, bytes, modified }: Entry): StoredObject {
-    return { name: key.slice(this.#prefix.length), bytes, modified };
+    return { name: this.#nameOf(key), bytes, modified };
+  }
+
+  #nameOf(key: string): string {
+    return key.slice(this.#prefix.length);
   }
 
   async #listAll(prefix: string): Promise<StoredObject[]> {

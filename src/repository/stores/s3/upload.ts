@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises';
 import { concurrently } from '../../concurrently.ts';
-import type { Bucket, Part } from './bucket.ts';
+import type { Bucket, Lock, Part } from './bucket.ts';
 import { answerOf, isBroken } from './failure.ts';
 
 /** What a server takes for a part that is not the last. */
@@ -14,12 +14,17 @@ const partsAtOnce = 4;
 const largestSingle = 64 * 1024 ** 2;
 const mostParts = 10_000;
 
+interface HowToUpload {
+  readonly lock?: Lock | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Creates the object of a key that nobody else can have chosen: OBJECT_EXISTS when it is there all the same. */
 export async function uploadFile(
   bucket: Bucket,
   key: string,
   path: string,
-  signal: AbortSignal | undefined,
+  { lock, signal }: HowToUpload,
 ): Promise<void> {
   const file = await open(path, 'r');
   try {
@@ -34,27 +39,27 @@ export async function uploadFile(
       try {
         return await bucket.create(key, await read(0, size), {
           mode: size < smallestPart ? 'patient' : 'once',
+          lock,
           signal,
         });
       } catch (error) {
         if (size < smallestPart || !isBroken(answerOf(error))) throw error;
       }
     }
-    await uploadParts({ bucket, key, size, read, signal });
+    await uploadParts({ bucket, key, size, read, lock, signal });
   } finally {
     await file.close();
   }
 }
 
-interface Parts {
+interface Parts extends HowToUpload {
   readonly bucket: Bucket;
   readonly key: string;
   readonly size: number;
   readonly read: (offset: number, length: number) => Promise<Buffer>;
-  readonly signal: AbortSignal | undefined;
 }
 
-async function uploadParts({ bucket, key, size, read, signal }: Parts): Promise<void> {
+async function uploadParts({ bucket, key, size, read, lock, signal }: Parts): Promise<void> {
   await bucket.requireFree(key);
   const partSize = Math.max(smallestPart, Math.ceil(size / mostParts));
   const numbers = Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index + 1);
@@ -64,7 +69,7 @@ async function uploadParts({ bucket, key, size, read, signal }: Parts): Promise<
       const offset = (number - 1) * partSize;
       return bucket.uploadPart(key, uploadId, number, await read(offset, Math.min(partSize, size - offset)), signal);
     });
-    await bucket.finishUpload(key, uploadId, parts, size);
+    await bucket.finishUpload(key, uploadId, parts, size, lock);
   } catch (error) {
     // What is left of it costs money until it is removed; a later run removes it if this cannot.
     await bucket.abortUpload(key, uploadId).catch(() => undefined);

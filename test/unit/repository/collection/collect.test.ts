@@ -195,7 +195,7 @@ describe('a collection', () => {
     const point = oldest(world);
     await world.forget(point);
     const { dead } = await survey(world.repo, '', thisProcess(), quiet());
-    await putIntoTrash(world.repo, runId(), new Date(0).toISOString(), [...dead.keys()]);
+    await putIntoTrash(world.repo, bagOf(runId(), dead.keys()));
     const reading = await beginReading(world.repo, () => undefined);
     await world.collect(day);
     expect((await readTrash(world.repo)).every(({ heldBy }) => heldBy !== null)).toBe(true);
@@ -209,7 +209,7 @@ describe('a collection', () => {
     const world = await worldOf(2);
     const packs = [...(await listPacks(world.repo)).keys()].map(packName);
     const run = runId();
-    await putIntoTrash(world.repo, run, new Date(0).toISOString(), packs);
+    await putIntoTrash(world.repo, bagOf(run, packs));
     await noteHolders(world.repo, run, []);
     await world.collect(0);
     await world.check();
@@ -260,3 +260,8 @@ describe('a collection', () => {
     await world.check();
   });
 });
+
+/** Of long ago. */
+function bagOf(run: string, names: Iterable<string>) {
+  return { run, time: new Date(0).toISOString(), names: new Set(names), lockedUntil: null };
+}

@@ -27,7 +27,7 @@ async function joinOn(how: Carelessness) {
     { key: 'b', offset: 7, length: 20 },
   ];
   const whole = Buffer.concat([a.subarray(100, 3100), b.subarray(7, 27), Buffer.from('the end')]);
-  return { joined: joinRanges(bucket, 'joined', ranges, end, undefined), whole, objects: server.objects };
+  return { joined: joinRanges(bucket, 'joined', ranges, end, { signal: undefined }), whole, objects: server.objects };
 }
 
 describe('an object that the server joins of ranges of others', () => {

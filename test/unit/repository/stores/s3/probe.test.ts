@@ -1,5 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Repository } from '../../../../../src/repository/repository.ts';
+import { openBucket } from '../../../../../src/repository/stores/s3/open.ts';
+import { probe } from '../../../../../src/repository/stores/s3/probe.ts';
+import { usualSettings } from '../../../../../src/repository/stores/settings.ts';
 import { type Carelessness, startCarelessServer } from '../../../../lab/careless-server.ts';
 import { environmentFor } from '../../../../lab/ceph.ts';
 import { scratchFolder } from '../../../scratch.ts';
@@ -26,6 +29,19 @@ describe('a server that is not to be trusted', () => {
     const { made, left } = await initOn(how);
     await expect(made).rejects.toMatchObject({ code: 'LOCATION_UNSUITABLE', message: expect.stringMatching(reason) });
     expect(left()).toEqual([]);
+  });
+
+  it('that does not hold its locks is refused', async () => {
+    const server = await startCarelessServer();
+    onTestFinished(() => server.close());
+    const { endpoint } = server;
+    Object.assign(process.env, environmentFor({ endpoint, accessKey: 'a', secretKey: 'b' }));
+    const bucket = openBucket('bucket', { ...usualSettings, endpoint, pathStyle: true, plainHttp: true });
+    await expect(probe(bucket, '', 'compliance')).rejects.toMatchObject({
+      code: 'LOCATION_UNSUITABLE',
+      message: expect.stringContaining('what was locked (compliance) could be removed all the same'),
+    });
+    expect([...server.objects.keys()]).toEqual([]);
   });
 
   it('that only copies wrongly is taken, and that is written down', async () => {
