@@ -12,6 +12,7 @@ import { clientOf } from '../test/lab/shared-ceph.ts';
 import { makeDiskImage } from './disk-image.ts';
 import { type Cost, measure, run, withWorkFolder } from './measure.ts';
 import { circumstances, describe, markdownTable, median, saveResults } from './report.ts';
+import { measureServerCopies } from './server-copy.ts';
 
 const delay = 50;
 const bucket = 'bench';
@@ -27,7 +28,7 @@ interface Row {
 
 /** Measures all of it on an image of `size` bytes, prints medians and keeps the figures. */
 export async function measureStorage(size: number, rounds: number): Promise<void> {
-  const rows = await withWorkFolder(async (work) => {
+  const { rows, copies } = await withWorkFolder(async (work) => {
     const ceph = await startCeph(join(work, 'ceph'), 8 * 1024 ** 3);
     Object.assign(process.env, environmentFor(ceph));
     const client = clientOf(ceph);
@@ -39,14 +40,14 @@ export async function measureStorage(size: number, rounds: number): Promise<void
       const found: Row[] = [];
       for (let round = 0; round < rounds; round++)
         found.push(...measureRound(work, round, ceph.endpoint, link.endpoint));
-      return found;
+      return { rows: found, copies: measureServerCopies(work, bucket, ceph.endpoint) };
     } finally {
       link.process.kill();
       await stopCeph(join(work, 'ceph'), ceph);
     }
   });
   const context = circumstances();
-  saveResults('storage', context, { size, delay, rows });
+  saveResults('storage', context, { size, delay, rows, copies });
   console.log(`${describe(context)} Medians of ${rounds} rounds.\n`);
   const cells = [...new Set(rows.map(({ what }) => what))].map((what) => {
     const same = rows.filter((row) => row.what === what);
@@ -54,6 +55,26 @@ export async function measureStorage(size: number, rounds: number): Promise<void
     return [what, middle('wall').toFixed(2), middle('cpu').toFixed(2), middle('peak').toFixed(0)];
   });
   console.log(markdownTable(['what', 'wall, s', 'CPU, s', 'peak, MiB'], cells));
+  console.log('\nA full and 20 incrementals of 2 % each, copied into new packs:\n');
+  const figures = copies.map(({ blockSize, byServer, throughClient, unused, shareByServer, seconds, requests }) => [
+    blockSize,
+    byServer.toFixed(0),
+    throughClient.toFixed(0),
+    unused.toFixed(0),
+    `${(100 * shareByServer).toFixed(1)} %`,
+    seconds.toFixed(2),
+    String(requests),
+  ]);
+  const columns = [
+    'block size',
+    'by the server, MiB',
+    'by us',
+    'unneeded',
+    'share of the server',
+    'wall, s',
+    'requests',
+  ];
+  console.log(markdownTable(columns, figures));
 }
 
 async function startLink(target: string): Promise<{ readonly endpoint: string; readonly process: ChildProcess }> {

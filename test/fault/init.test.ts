@@ -1,4 +1,4 @@
-/** The making of a repository, broken at every step: afterwards there is none, or a good one; and it can be made. */
+/** The making of a repository, broken at its steps: afterwards there is none, or a good one; and it can be made. */
 import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { openBench, passphrase } from '../e2e/strata.ts';
@@ -14,7 +14,7 @@ const init = ['init', '--repo', repo, '--json'];
 const steps = await traceSteps(bench, init);
 
 describe.for(['kill', 'eio'] as const)('%s', (fault) => {
-  test.for(fault === 'kill' ? steps : someOf(steps))('at $name, passage $passage', async ({ name, passage }) => {
+  test.for(someOf(steps))('at $name, passage $passage', async ({ name, passage }) => {
     await rm(repo, { recursive: true, force: true });
     const broken = await bench.strata(init, { env: { STRATA_FAILPOINT: `${name}:${passage}:${fault}` } });
     expect(broken.code).toBe(fault === 'kill' ? null : 1);
