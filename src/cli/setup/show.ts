@@ -1,0 +1,72 @@
+/** A plan, and what came of it, in lines for people. Pure. */
+import type { SetupPlan, SetupStep } from '../../jobs/setup/plan.ts';
+import { describeSchedule } from '../schedule.ts';
+import { printable } from '../table.ts';
+
+/** All that will be written, step by step; nothing is left out. */
+export function planLines(plan: SetupPlan): string[] {
+  const { steps, existing, location, kept } = plan;
+  const lines = [
+    ...(existing === null ? [] : [`use    the repository ${location}`]),
+    ...steps.flatMap(stepLines),
+    ...kept.map(({ name, same }) =>
+      same ? `keep   the job ${name}, which is so already` : `keep   the job ${name}, which is another`,
+    ),
+  ];
+  return [
+    steps.length === 0 ? 'Nothing is to be written:' : 'This will be written:',
+    ...lines.map((line) => `  ${printable(line)}`),
+  ];
+}
+
+function stepLines(step: SetupStep): string[] {
+  switch (step.kind) {
+    case 'keys':
+      return [`add    the key of the bucket to ${step.path} (mode 0600)`];
+    case 'passphrase':
+      return [`write  the passphrase to ${step.path} (mode 0600)`];
+    case 'repository':
+      return [`make   the repository ${step.location}, ${step.encryption ? 'encrypted' : 'NOT encrypted'}`];
+    case 'job':
+      return [
+        `${step.instead === null ? 'save ' : 'change'}${step.instead === null ? '  ' : ' '}the job ${step.job.name}: ${describeJob(step.job)}`,
+        `       in ${step.path}`,
+      ];
+    case 'units':
+      return step.paths.map((path) => `write  ${path}`);
+    case 'sheet':
+      return [`write  the recovery sheet ${step.path}`];
+  }
+}
+
+function describeJob(job: (SetupStep & { kind: 'job' })['job']): string {
+  const when = describeSchedule(job.schedule);
+  if (job.kind === 'backup')
+    return `${job.settings.source} as ${job.settings.machine}/${job.settings.disk}, ${when}${describeKeep(job.settings.keep)}`;
+  if (job.kind === 'verify') return `verify, ${when}`;
+  const { maxChain, keep } = job.settings;
+  return `chains of at most ${maxChain}, ${when}${describeKeep(keep)}`;
+}
+
+/** `; keeps 14 daily, 8 weekly`. */
+function describeKeep(keep: object | null): string {
+  if (keep === null) return '';
+  const rules = Object.entries(keep).filter(([rule, value]) => rule !== 'timeZone' && value !== undefined);
+  const words = rules.map(([rule, value]) => `${rule.replace(/^keep/, '').toLowerCase()} ${value}`);
+  return `; keeps ${words.join(', ')}`;
+}
+
+/** What to do next; `environment` is a line that the other commands need. */
+export function nextLines({ jobs, unkept }: SetupPlan, environment: string): string[] {
+  const first = jobs.find(({ kind }) => kind === 'backup');
+  const install = unkept.map((name) => `strata job install ${name}`);
+  const commands: (readonly [string, string])[] = [
+    ...install.map((command) => [command, 'have systemd start it'] as const),
+    [`strata job run ${first?.name ?? ''}`, 'the first backup, now'],
+    ['strata job list', 'when jobs are due, and how they went'],
+    ['strata points', 'what there is to restore'],
+  ];
+  const width = Math.max(...commands.map(([command]) => command.length));
+  const lines = commands.map(([command, about]) => `  ${command.padEnd(width)}  # ${about}`);
+  return ['Next:', `  ${environment}`, ...lines];
+}
