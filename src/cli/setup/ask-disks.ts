@@ -1,7 +1,7 @@
 /** Which disks: those of this machine, with what lies on them, and any image or partition that somebody names. */
 import { hostname } from 'node:os';
 import { examineSource, type FoundDisk, findDisks, requireApart } from '../../jobs/setup/disks.ts';
-import type { ChosenDisk } from '../../jobs/setup/plan.ts';
+import { type ChosenDisk, requireMachineName } from '../../jobs/setup/plan.ts';
 import { printable } from '../table.ts';
 import { formatSize } from '../units.ts';
 import type { Asker, Choice } from './asker.ts';
@@ -35,11 +35,19 @@ export async function askDisks(asker: Asker, answers: DiskAnswers, repository: s
         },
       ),
   });
+  if (answers.machine !== undefined) requireMachineName(answers.machine);
   const machine = await asker.answer({
     option: '--machine',
     given: answers.machine,
     fallback: hostname(),
-    ask: () => asker.text('Name of this machine in the repository:', { fallback: hostname() }),
+    ask: () =>
+      asker.untilTaken(
+        () => asker.text('Name of this machine in the repository:', { fallback: hostname() }),
+        async (name) => {
+          requireMachineName(name);
+          return name;
+        },
+      ),
   });
   const inUse = found.filter(({ mountedAt }) => mountedAt.length > 0);
   return {

@@ -80,7 +80,7 @@ async function askNew(asker: Asker): Promise<string> {
       continue;
     }
     const { weak, foundWithin } = await judge(passphrase);
-    asker.say(`  ${weak ? 'weak' : 'good'}: who steals the repository finds it within ${foundWithin} of guessing`);
+    asker.say(`  ${weak ? 'weak' : 'good'}: guessing it takes ${foundWithin}`);
     if (weak && !(await asker.confirm('Use it all the same?', false))) continue;
     if ((await asker.secret('The same again:')) === passphrase) return passphrase;
     asker.say('  the two are not the same');
@@ -96,7 +96,7 @@ async function requireFit({ place, warn }: PassphraseContext, passphrase: string
   if (passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
   if (place.existing !== null) return requireOpening(place, passphrase);
   const { weak, foundWithin } = await judge(passphrase);
-  if (weak) warn(`the passphrase is weak: who steals the repository finds it within ${foundWithin} of guessing`);
+  if (weak) warn(`the passphrase is weak: for who steals the repository, guessing it takes ${foundWithin}`);
 }
 
 async function opens({ place }: PassphraseContext, file: string): Promise<boolean> {

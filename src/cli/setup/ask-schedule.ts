@@ -100,7 +100,7 @@ export async function askRetention(
       }
     },
   });
-  if (asker.yes || rules !== null) await show(kept);
+  if (!asker.isSilent && (asker.yes || rules !== null)) await show(kept);
   return kept;
 }
 

@@ -6,6 +6,7 @@ import { isatty } from 'node:tty';
 import { fail, isStrataError } from '../../errors.ts';
 import { describeFailure } from '../../jobs/job.ts';
 import { complain, print } from '../output.ts';
+import { wrapped } from './wrap.ts';
 
 export interface Question<Answer> {
   /** The option that answers it: `--source`. */
@@ -43,9 +44,16 @@ export class Asker {
     this.#signal = signal;
   }
 
+  /** With --yes and --quiet nothing is said beside the result. */
+  get isSilent(): boolean {
+    return this.#quiet && this.yes;
+  }
+
   /** Says something beside the questions. */
   say(...lines: readonly string[]): void {
-    if (!this.#quiet || !this.yes) print(process.stderr, lines);
+    if (this.isSilent) return;
+    const { columns } = process.stderr;
+    print(process.stderr, columns === undefined ? lines : lines.flatMap((line) => wrapped(line, columns)));
   }
 
   async answer<Answer>({ option, given, fallback, ask }: Question<Answer>): Promise<Answer> {

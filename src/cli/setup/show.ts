@@ -1,4 +1,5 @@
 /** A plan, and what came of it, in lines for people. Pure. */
+import type { SavedJob } from '../../jobs/schedule/overview.ts';
 import type { SetupPlan, SetupStep } from '../../jobs/setup/plan.ts';
 import { describeSchedule } from '../schedule.ts';
 import { printable } from '../table.ts';
@@ -29,8 +30,8 @@ function stepLines(step: SetupStep): string[] {
       return [`make   the repository ${step.location}, ${step.encryption ? 'encrypted' : 'NOT encrypted'}`];
     case 'job':
       return [
-        `${step.instead === null ? 'save ' : 'change'}${step.instead === null ? '  ' : ' '}the job ${step.job.name}: ${describeJob(step.job)}`,
-        `       in ${step.path}`,
+        `${step.instead === null ? 'save   the' : 'change the'} job ${step.job.name}, in ${step.path}:`,
+        ...describeJob(step.job).map((line) => `         ${line}`),
       ];
     case 'units':
       return step.paths.map((path) => `write  ${path}`);
@@ -39,21 +40,24 @@ function stepLines(step: SetupStep): string[] {
   }
 }
 
-function describeJob(job: (SetupStep & { kind: 'job' })['job']): string {
+function describeJob(job: SavedJob): string[] {
   const when = describeSchedule(job.schedule);
-  if (job.kind === 'backup')
-    return `${job.settings.source} as ${job.settings.machine}/${job.settings.disk}, ${when}${describeKeep(job.settings.keep)}`;
-  if (job.kind === 'verify') return `verify, ${when}`;
-  const { maxChain, keep } = job.settings;
-  return `chains of at most ${maxChain}, ${when}${describeKeep(keep)}`;
+  if (job.kind === 'verify') return [when];
+  const { keep } = job.settings;
+  const kept = keep === null ? [] : [`keeps ${describeKeep(keep)}`];
+  if (job.kind === 'consolidate') return [when, `merges chains of more than ${job.settings.maxChain}`, ...kept];
+  const { source, machine, disk } = job.settings;
+  return [`${source}, as ${machine}/${disk}`, when, ...kept];
 }
 
-/** `; keeps 14 daily, 8 weekly`. */
-function describeKeep(keep: object | null): string {
-  if (keep === null) return '';
+/** `14 daily, 8 weekly, within 30d`. */
+function describeKeep(keep: object): string {
   const rules = Object.entries(keep).filter(([rule, value]) => rule !== 'timeZone' && value !== undefined);
-  const words = rules.map(([rule, value]) => `${rule.replace(/^keep/, '').toLowerCase()} ${value}`);
-  return `; keeps ${words.join(', ')}`;
+  const words = rules.map(([rule, value]) => {
+    const name = rule.replace(/^keep/, '').toLowerCase();
+    return typeof value === 'number' ? `${value} ${name}` : `${name} ${value}`;
+  });
+  return words.join(', ');
 }
 
 /** What to do next; `environment` is a line that the other commands need. */

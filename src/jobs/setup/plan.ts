@@ -6,6 +6,7 @@
  * anywhere, nothing is locked away, and doing it again uses what is there.
  */
 import { join } from 'node:path';
+import { orderOf } from '../../backup/request.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
 import type { StorageSettings } from '../../repository/stores/settings.ts';
 import type { JobSettings } from '../schedule/add.ts';
@@ -103,6 +104,11 @@ export interface WishedJob {
 }
 
 const day = 86_400_000;
+
+/** USAGE unless a machine can be called so. */
+export function requireMachineName(machine: string): void {
+  orderOf({ source: 'any', machine });
+}
 
 /** The steps: USAGE for choices of which no job can be made. */
 export function planSetup(choices: SetupChoices, surroundings: Surroundings): SetupPlan {

@@ -20,7 +20,12 @@ describe('inspectSource', () => {
       size: 1000,
       mountedAt: [],
     });
-    expect(await inspectSource(repo.store.folder, '-')).toMatchObject({ path: '-', kind: 'stream', input: { fd: 0 }, size: null });
+    expect(await inspectSource(repo.store.folder, '-')).toMatchObject({
+      path: '-',
+      kind: 'stream',
+      input: { fd: 0 },
+      size: null,
+    });
   });
 
   it('gives a disk the name of its source', () => {

@@ -1,0 +1,129 @@
+/** A program on a real terminal of a given size, by a tmux server of its own: what it shows, and the keys it gets. */
+import { execFile, execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { onTestFinished } from 'vitest';
+
+const run = promisify(execFile);
+
+/** Milliseconds; a machine may be busy. */
+const patience = 50_000;
+
+/** Whether this machine has tmux. */
+export const hasTmux = canRun();
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export class Terminal {
+  readonly #server: readonly string[];
+
+  private constructor(server: readonly string[]) {
+    this.#server = server;
+  }
+
+  /** Starts a program in a folder, with this environment and no other, for the running test. */
+  static async start(
+    folder: string,
+    words: readonly string[],
+    env: Readonly<Record<string, string>>,
+    { columns, rows }: Size,
+  ): Promise<Terminal> {
+    const name = `strata-${process.pid}-${Math.random().toString(36).slice(2)}`;
+    const configuration = join(folder, `.${name}.conf`);
+    await writeFile(configuration, 'set -g remain-on-exit on\nset -g history-limit 5000\nset -sg escape-time 0\n');
+    const server = ['-L', name, '-f', configuration];
+    const variables = Object.entries({ TERM: 'screen-256color', LANG: 'C.UTF-8', ...env }).map(
+      ([key, value]) => `${key}=${value}`,
+    );
+    const size = ['-x', String(columns), '-y', String(rows)];
+    onTestFinished(() => run('tmux', [...server, 'kill-server']).then(undefined, () => undefined) as Promise<void>);
+    await run('tmux', [...server, 'new-session', '-d', ...size, '-c', folder, 'env', '-i', ...variables, ...words]);
+    return new Terminal(server);
+  }
+
+  /** All that it shows and showed, without blanks and line breaks: where lines are broken is not looked at. */
+  async text(): Promise<string> {
+    return blankless(await this.screen());
+  }
+
+  /** All that it shows and showed. */
+  async screen(): Promise<string> {
+    return (await run('tmux', [...this.#server, 'capture-pane', '-p', '-J', '-S', '-'])).stdout;
+  }
+
+  /** Waits until it shows a text. */
+  async shows(wanted: string): Promise<void> {
+    for (const end = Date.now() + patience; ; ) {
+      // In this order: what it shows at its end counts.
+      const ended = await this.#status();
+      if ((await this.text()).includes(blankless(wanted))) return;
+      if (ended !== null)
+        throw new Error(`it ended with ${ended} and never showed "${wanted}":\n${await this.screen()}`);
+      if (Date.now() > end) throw new Error(`it does not show "${wanted}":\n${await this.screen()}`);
+      await wait(25);
+    }
+  }
+
+  /** Keys by tmux's names: `Enter`, `Down`, `C-c`. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await run('tmux', [...this.#server, 'send-keys', ...keys]);
+  }
+
+  async type(text: string): Promise<void> {
+    await run('tmux', [...this.#server, 'send-keys', '-l', text]);
+  }
+
+  /** Waits for a question of inquirer, then answers it: with a text, and with keys. */
+  async answer(question: string, text: string, ...keys: readonly string[]): Promise<void> {
+    await this.shows(`? ${question}`);
+    if (text !== '') await this.type(text);
+    await this.press(...keys, 'Enter');
+    await this.shows(`✔ ${question}`);
+  }
+
+  /** Goes down a list until it shows a text. */
+  async moveTo(wanted: string): Promise<void> {
+    for (;;) {
+      const before = await this.text();
+      if (before.includes(blankless(wanted))) return;
+      await this.press('Down');
+      while ((await this.text()) === before) await wait(25);
+    }
+  }
+
+  /** Waits for its end; the exit code. */
+  async end(): Promise<number> {
+    for (;;) {
+      const status = await this.#status();
+      if (status !== null) return status;
+      await wait(25);
+    }
+  }
+
+  async #status(): Promise<number | null> {
+    const format = '#{pane_dead} #{pane_dead_status}';
+    const [dead, status] = (await run('tmux', [...this.#server, 'display-message', '-p', format])).stdout
+      .trim()
+      .split(' ');
+    // The status comes a moment after the end.
+    return dead === '1' && status ? Number(status) : null;
+  }
+}
+
+function blankless(text: string): string {
+  return text.replace(/\s+/g, '');
+}
+
+function canRun(): boolean {
+  try {
+    execFileSync('tmux', ['-V'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
