@@ -1,6 +1,7 @@
 /** A program on a real terminal of a given size, by a tmux server of its own: what it shows, and the keys it gets. */
 import { execFile, execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,6 +11,7 @@ const run = promisify(execFile);
 
 /** Milliseconds; a machine may be busy. */
 const patience = 50_000;
+const ending = '[it ended with ';
 
 /** Whether this machine has tmux. */
 export const hasTmux = canRun();
@@ -33,16 +35,17 @@ export class Terminal {
     env: Readonly<Record<string, string>>,
     { columns, rows }: Size,
   ): Promise<Terminal> {
-    const name = `strata-${process.pid}-${Math.random().toString(36).slice(2)}`;
-    const configuration = join(folder, `.${name}.conf`);
+    const place = await mkdtemp(join(tmpdir(), 'strata-tmux-'));
+    const configuration = join(place, 'conf');
     await writeFile(configuration, 'set -g remain-on-exit on\nset -g history-limit 5000\nset -sg escape-time 0\n');
-    const server = ['-L', name, '-f', configuration];
-    const variables = Object.entries({ TERM: 'screen-256color', LANG: 'C.UTF-8', ...env }).map(
-      ([key, value]) => `${key}=${value}`,
-    );
+    const server = ['-S', join(place, 'socket'), '-f', configuration];
+    const given = { TERM: 'screen-256color', LANG: 'C.UTF-8', ...env };
+    const variables = Object.entries(given).map(([key, value]) => `${key}=${value}`);
     const size = ['-x', String(columns), '-y', String(rows)];
-    onTestFinished(() => run('tmux', [...server, 'kill-server']).then(undefined, () => undefined) as Promise<void>);
-    await run('tmux', [...server, 'new-session', '-d', ...size, '-c', folder, 'env', '-i', ...variables, ...words]);
+    // tmux 3.3 misses ends of programs on a busy machine, so the shell tells.
+    const line = ['sh', '-c', `"$@"; echo "${ending}$?]"`, 'sh', ...words];
+    onTestFinished(() => end(server, place));
+    await run('tmux', [...server, 'new-session', '-d', ...size, '-c', folder, 'env', '-i', ...variables, ...line]);
     return new Terminal(server);
   }
 
@@ -106,13 +109,14 @@ export class Terminal {
   }
 
   async #status(): Promise<number | null> {
-    const format = '#{pane_dead} #{pane_dead_status}';
-    const [dead, status] = (await run('tmux', [...this.#server, 'display-message', '-p', format])).stdout
-      .trim()
-      .split(' ');
-    // The status comes a moment after the end.
-    return dead === '1' && status ? Number(status) : null;
+    const [, status] = (await this.screen()).split(ending);
+    return status === undefined ? null : Number.parseInt(status, 10);
   }
+}
+
+async function end(server: readonly string[], place: string): Promise<void> {
+  await run('tmux', [...server, 'kill-server']).catch(() => undefined); // it may not have begun
+  await rm(place, { recursive: true, force: true });
 }
 
 function blankless(text: string): string {

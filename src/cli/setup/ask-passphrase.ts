@@ -79,9 +79,9 @@ async function askNew(asker: Asker): Promise<string> {
       asker.say('  it is empty; five or six words that have nothing to do with each other are good');
       continue;
     }
-    const { weak, foundWithin } = await judge(passphrase);
-    asker.say(`  ${weak ? 'weak' : 'good'}: guessing it takes ${foundWithin}`);
-    if (weak && !(await asker.confirm('Use it all the same?', false))) continue;
+    const { grade, time } = await judge(passphrase);
+    asker.say(`  ${grade}: guessing it takes ${time}`);
+    if (grade === 'weak' && !(await asker.confirm('Use it all the same?', false))) continue;
     if ((await asker.secret('The same again:')) === passphrase) return passphrase;
     asker.say('  the two are not the same');
   }
@@ -95,8 +95,8 @@ function judge(passphrase: string) {
 async function requireFit({ place, warn }: PassphraseContext, passphrase: string): Promise<void> {
   if (passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
   if (place.existing !== null) return requireOpening(place, passphrase);
-  const { weak, foundWithin } = await judge(passphrase);
-  if (weak) warn(`the passphrase is weak: for who steals the repository, guessing it takes ${foundWithin}`);
+  const { grade, time } = await judge(passphrase);
+  if (grade === 'weak') warn(`the passphrase is weak: for who steals the repository, guessing it takes ${time}`);
 }
 
 async function opens({ place }: PassphraseContext, file: string): Promise<boolean> {

@@ -1,20 +1,21 @@
 /**
- * How good a passphrase is, as zxcvbn estimates: how many guesses somebody needs who knows words, names, dates, keyboards
- * and the passwords that others use. Whoever steals a repository can guess without being slowed down by anything but
+ * How good a passphrase is, as zxcvbn estimates: how many guesses somebody needs who knows common words, dates, keyboards
+ * and the passwords that others use. A single rare word is judged too well: no dictionary of a language is asked. Whoever steals a repository can guess without being slowed down by anything but
  * scrypt; 10,000 guesses a second are what some dozens of machines try.
  */
 
 export interface Strength {
-  /** Found within hours. */
-  readonly weak: boolean;
-  /** `about 3 hours`, `centuries`. */
-  readonly foundWithin: string;
+  /** Weak is found within hours, good not within months. */
+  readonly grade: 'weak' | 'fair' | 'good';
+  /** How long guessing takes: `about 3 hours`, `centuries`. */
+  readonly time: string;
 }
 
 const guessesPerSecond = 10_000;
 /** More takes long to look at, and is strong unless it repeats itself. */
 const longest = 100;
-const enough = 1e8;
+const fair = 1e8;
+const good = 1e11;
 
 const units = [
   ['year', 31_557_600],
@@ -32,7 +33,8 @@ export async function judgePassphrase(passphrase: string, known: readonly string
   ]);
   const judge = new ZxcvbnFactory({ dictionary, graphs: adjacencyGraphs });
   const { guesses } = judge.check(passphrase.slice(0, longest), ['strata', 'backup', ...known]);
-  return { weak: guesses < enough, foundWithin: wordsFor(guesses / guessesPerSecond) };
+  const grade = guesses < fair ? 'weak' : guesses < good ? 'fair' : 'good';
+  return { grade, time: wordsFor(guesses / guessesPerSecond) };
 }
 
 /** A length of time in one word that is about right. */

@@ -2,14 +2,15 @@ import { expect, test } from 'vitest';
 import { judgePassphrase, wordsFor } from '../../../../src/jobs/setup/strength.ts';
 
 test.each([
-  ['hunter2', true],
-  ['Backup2026!', true],
-  ['a'.repeat(500), true],
-  ['web1-strata', true],
-  ['correct horse battery staple', false],
-  ['kX9#fm2vQ8hR', false],
-])('%s', async (passphrase, weak) => {
-  expect((await judgePassphrase(passphrase, ['web1'])).weak).toBe(weak);
+  ['hunter2', 'weak'],
+  ['Backup2026!', 'weak'],
+  ['a'.repeat(500), 'weak'],
+  ['web1-strata', 'weak'],
+  ['cathedral window', 'fair'],
+  ['correct horse battery staple', 'good'],
+  ['kX9#fm2vQ8hR', 'good'],
+])('%s', async (passphrase, grade) => {
+  expect((await judgePassphrase(passphrase, ['web1'])).grade).toBe(grade);
 });
 
 test.each([
