@@ -29,6 +29,7 @@ export interface PassphraseContext {
 export async function askPassphrase(context: PassphraseContext): Promise<ChosenPassphrase> {
   const { named, usualFile, warn } = context;
   const file = resolve(named ?? usualFile);
+  await requirePlainFile(file);
   const kept = await textOf(file);
   // A file that nobody named is a repository's that was set up before; it counts if it opens this one.
   if (kept !== null && (named !== undefined || (await opens(context, file)))) {
@@ -40,6 +41,13 @@ export async function askPassphrase(context: PassphraseContext): Promise<ChosenP
   }
   const passphrase = await choosePassphrase(context);
   return { passphrase, ...(await chooseFile(context, file, kept !== null)) };
+}
+
+/** Jobs read it at each run: what can be read but once, such as standard input, is none. */
+async function requirePlainFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => null);
+  if (found === null || found.isFile()) return;
+  throw fail('USAGE', { problem: `${file} is no file in which jobs could find the passphrase` });
 }
 
 /** The note that nobody should be without. */

@@ -176,20 +176,20 @@ export async function askConsolidation(
       return asker.confirm(schedule === null ? 'Save a job for it?' : 'Consolidate every Sunday at 05:00?', true);
     },
   });
-  return wanted ? { maxChain, schedule: schedule === null ? null : at } : null;
+  const isTimed = schedule !== null || typeof consolidate === 'string';
+  return wanted ? { maxChain, schedule: isTimed ? at : null } : null;
 }
 
 /** Where systemd's units go; null: there are none. */
-export async function askUnits(
-  asker: Asker,
-  options: SetupOptions,
-  schedule: Schedule | null,
-): Promise<UnitPlace | null> {
+export async function askUnits(asker: Asker, options: SetupOptions, isTimed: boolean): Promise<UnitPlace | null> {
   const { install, unitDir } = options;
   if (install === false && (unitDir ?? options.user) !== undefined) {
     throw fail('USAGE', { problem: '--no-install excludes --user and --unit-dir' });
   }
-  if (schedule === null) return null;
+  if (!isTimed) {
+    if (install ?? unitDir ?? options.user) throw fail('USAGE', { problem: '--install needs a schedule' });
+    return null;
+  }
   const user = options.user === true || (unitDir === undefined && !isRoot());
   const able = await keepsTime(user);
   const named = install ?? ((unitDir ?? options.user) === undefined ? undefined : true);

@@ -80,8 +80,9 @@ async function planned(
   const existing = (rules: RetentionRules) => previewExisting(place, unlocking, disks, rules, timeZoneOf(options));
   const keep = await askRetention(asker, options, schedule, existing);
   const consolidation = await askConsolidation(asker, options, schedule);
-  const units = await askUnits(asker, options, schedule);
-  const { keysFile, keys } = await askSavedKeys(session, asker, options, place, schedule !== null);
+  const isTimed = schedule !== null || (consolidation?.schedule ?? null) !== null;
+  const units = await askUnits(asker, options, isTimed);
+  const { keysFile, keys } = await askSavedKeys(session, asker, options, place, isTimed);
   const sheet = await askSheet(asker, options);
   const choices: Omit<SetupChoices, 'replace'> = {
     location: place.location,

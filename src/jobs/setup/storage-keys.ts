@@ -30,15 +30,14 @@ export interface FoundKeys {
 /** What is there of keys. */
 export async function findStorageKeys(env: NodeJS.ProcessEnv = process.env): Promise<FoundKeys> {
   const folder = join(env.HOME || homedir(), '.aws');
-  const path = env.AWS_SHARED_CREDENTIALS_FILE || join(folder, 'credentials');
+  const path = join(folder, 'credentials');
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = env;
   const given = id && secret ? { id, secret, region: env.AWS_REGION || env.AWS_DEFAULT_REGION || null } : null;
-  const profiles = [
-    ...profilesOf((await textOf(path)) ?? ''),
-    ...profilesOf((await textOf(env.AWS_CONFIG_FILE || join(folder, 'config'))) ?? ''),
-  ];
-  const saved = profiles.includes('default') && !env.AWS_SHARED_CREDENTIALS_FILE;
-  const usable = given !== null || profiles.includes(env.AWS_PROFILE || 'default');
+  // Runs by the schedule do not have our environment: for them the files lie where they usually do.
+  const usual = await profilesIn([path, join(folder, 'config')]);
+  const named = await profilesIn([env.AWS_SHARED_CREDENTIALS_FILE, env.AWS_CONFIG_FILE]);
+  const usable = given !== null || [...usual, ...named].includes(env.AWS_PROFILE || 'default');
+  const saved = usual.includes('default');
   return { given, temporary: Boolean(env.AWS_SESSION_TOKEN), path, saved, usable };
 }
 
@@ -56,6 +55,11 @@ export async function withStorageKeys(path: string, { id, secret, region }: Stor
     ...(region === null ? [] : [`region = ${region}`]),
   ];
   return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`;
+}
+
+async function profilesIn(paths: readonly (string | undefined)[]): Promise<string[]> {
+  const texts = await Promise.all(paths.filter((path) => path !== undefined).map(textOf));
+  return texts.flatMap((text) => profilesOf(text ?? ''));
 }
 
 /** Names of the sections; `[profile x]`, as the other file has it, is `x`. */
