@@ -149,7 +149,7 @@ describe.skipIf(!hasTmux)('on a small terminal', { timeout: 120_000 }, () => {
     const machine = await newMachine('stopped');
     const { path } = machine;
     const before = await treeDigest(machine.home);
-    const words = [
+    const options = [
       ['--repo', path('repo')],
       ['--password-file', path('new')],
       ['--source', machine.disk],
@@ -159,27 +159,32 @@ describe.skipIf(!hasTmux)('on a small terminal', { timeout: 120_000 }, () => {
       ['--no-consolidate'],
       ['--no-recovery-sheet'],
     ];
-    /** The question, how many of the options are given, and what is answered before. */
-    const questions: readonly (readonly [string, number, ...(readonly [string, string])[]])[] = [
-      ['Where do the backups go?', 0],
-      ['Folder:', 0, ['Where do the backups go?', '']],
-      ['Passphrase of the new repository:', 1],
-      ['The same again:', 1, ['Passphrase of the new repository:', passphrase]],
-      ['Which disks?', 2],
-      ['Name of this machine', 3],
-      ['When do backups run?', 4],
-      ['How long do restore points stay?', 5],
-      ['Keep them so?', 5, ['How long do restore points stay?', '']],
-      ['Save a job for it?', 6],
-      ['Write a sheet', 7],
-      ['Its file:', 7, ['Write a sheet', '']],
-      ['Go on?', 8],
+    const first = (count: number) => options.slice(0, count).flat();
+    const bucket = ['--repo', 's3://bucket/prefix'];
+    const chosen = ['Passphrase of the new repository:', passphrase] as const;
+    /** The question, what is given, and what is answered before. */
+    const questions: readonly (readonly [string, readonly string[], ...(readonly [string, string])[]])[] = [
+      ['Where do the backups go?', []],
+      ['Folder:', [], ['Where do the backups go?', '']],
+      ['Neither the environment nor', bucket],
+      ['Key id:', bucket, ['Neither the environment nor', '']],
+      ['Passphrase of the new repository:', first(1)],
+      ['Use it all the same?', first(1), ['Passphrase of the new repository:', 'hunter2']],
+      ['The same again:', first(1), chosen],
+      ['File to keep it in', first(1), chosen, ['The same again:', passphrase]],
+      ['Which disks?', first(2)],
+      ['Name of this machine', first(3)],
+      ['When do backups run?', first(4)],
+      ['How long do restore points stay?', first(5)],
+      ['Keep them so?', first(5), ['How long do restore points stay?', '']],
+      ['Save a job for it?', first(6)],
+      ['Write a sheet', first(7)],
+      ['Its file:', first(7), ['Write a sheet', '']],
+      ['Go on?', first(8)],
     ];
-    const ends = questions.map(async ([question, given, ...answers]) => {
-      const terminal = await machine.onTerminal(
-        words.slice(0, given).flat(),
-        given > 1 ? { STRATA_PASSWORD: passphrase } : {},
-      );
+    const ends = questions.map(async ([question, words, ...answers]) => {
+      const given: Record<string, string> = words.includes('--password-file') ? { STRATA_PASSWORD: passphrase } : {};
+      const terminal = await machine.onTerminal(words, given);
       for (const [earlier, text] of answers) await terminal.answer(earlier, text);
       await terminal.shows(`? ${question}`);
       await terminal.press('C-c');

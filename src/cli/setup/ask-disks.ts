@@ -77,11 +77,16 @@ async function choose(asker: Asker, repository: string | null): Promise<FoundDis
   return [...disks, named];
 }
 
-/** `sda  931.5 GiB  vfat, ext4  Samsung SSD 870`. */
+/** `sda  931.5 GiB  2 partitions: vfat, ext4  Samsung SSD 870`. */
 export function lineOf({ name, size, fileSystem, parts, model }: FoundDisk): string {
-  const systems = [...new Set(parts.length > 0 ? parts.map((part) => part.fileSystem) : [fileSystem])];
-  const known = systems.filter((system) => system !== null).join(', ');
-  return printable([name, formatSize(size), known || 'nothing known on it', model].filter(Boolean).join('  '));
+  return printable([name, formatSize(size), contentOf(parts, fileSystem), model].filter(Boolean).join('  '));
+}
+
+function contentOf(parts: FoundDisk['parts'], fileSystem: string | null): string {
+  if (parts.length === 0) return fileSystem ?? 'nothing known on it';
+  const systems = [...new Set(parts.map((part) => part.fileSystem).filter((system) => system !== null))];
+  const count = `${parts.length} partition${parts.length === 1 ? '' : 's'}`;
+  return systems.length === 0 ? count : `${count}: ${systems.join(', ')}`;
 }
 
 /** `1 vfat 512.0 MiB, 2 ext4 931.0 GiB; mounted at /boot, /`. */

@@ -2,28 +2,26 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, isStrataError } from '../../errors.ts';
-import { forgetByRulesJob } from '../../jobs/forget.ts';
-import type { SavedJob } from '../../jobs/schedule/overview.ts';
 import { schedulePlaces } from '../../jobs/schedule/places.ts';
-import { carryOut, type Secrets, type SetupResult } from '../../jobs/setup/carry-out.ts';
+import { carryOut, type Secrets } from '../../jobs/setup/carry-out.ts';
 import { type PlannedFile, plannedFiles, requireOurSheet } from '../../jobs/setup/files.ts';
 import type { ExaminedPlace } from '../../jobs/setup/place.ts';
 import { planSetup, type SetupChoices, type SetupPlan, wishedJobs } from '../../jobs/setup/plan.ts';
-import { findStorageKeys } from '../../jobs/setup/storage-keys.ts';
 import { installedJobs, isRoot, meetJobs, unitPlace, usualPasswordFile } from '../../jobs/setup/surroundings.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
 import { complain } from '../output.ts';
-import { describeSchedule } from '../schedule.ts';
 import type { Session } from '../session.ts';
 import { storageOf } from '../storage-options.ts';
-import { printable } from '../table.ts';
 import { askDisks, type ChosenDisks } from './ask-disks.ts';
-import { askPassphrase, type ChosenPassphrase, passphraseNote } from './ask-passphrase.ts';
+import { askReplace, tellJobs } from './ask-jobs.ts';
+import { askSavedKeys } from './ask-keys.ts';
+import { askPassphrase, passphraseNote } from './ask-passphrase.ts';
 import { askPlace } from './ask-place.ts';
 import { askConsolidation, askRetention, askSchedule, askUnits, timeZoneOf } from './ask-schedule.ts';
 import { Asker } from './asker.ts';
 import type { SetupOptions } from './options.ts';
-import { nextLines, planLines } from './show.ts';
+import { previewExisting } from './preview-existing.ts';
+import { documentOf, doneLines, environmentOf, nextLines, planLines } from './show.ts';
 
 export async function setup(session: Session, options: SetupOptions): Promise<void> {
   const { signal } = session.job();
@@ -77,7 +75,8 @@ async function planned(
   const { disks, inUse } = await askDisks(asker, options, place.inBucket ? null : place.location);
   tellInUse(asker, inUse);
   const schedule = await askSchedule(asker, options);
-  const existing = (rules: RetentionRules) => previewExisting(place, unlocking, disks, rules, timeZoneOf(options));
+  const there = { place, passphrase: unlocking?.passphrase ?? null, disks, timeZone: timeZoneOf(options) };
+  const existing = (rules: RetentionRules) => previewExisting(session, there, rules);
   const keep = await askRetention(asker, options, schedule, existing);
   const consolidation = await askConsolidation(asker, options, schedule);
   const isTimed = schedule !== null || (consolidation?.schedule ?? null) !== null;
@@ -118,16 +117,6 @@ function encryptionOf({ existing, location }: ExaminedPlace, { encryption }: Set
   return encrypted;
 }
 
-function tellJobs(asker: Asker, jobs: readonly SavedJob[]): void {
-  if (jobs.length === 0) return;
-  asker.say('jobs that are saved here already:');
-  asker.say(
-    ...jobs.map(({ name, kind, repository, schedule }) =>
-      printable(`  ${name}  ${kind}  ${repository}  ${describeSchedule(schedule)}`),
-    ),
-  );
-}
-
 function tellInUse(asker: Asker, inUse: ChosenDisks['inUse']): void {
   for (const { source, at } of inUse) {
     asker.say(
@@ -135,68 +124,6 @@ function tellInUse(asker: Asker, inUse: ChosenDisks['inUse']): void {
       '  each backup will say so (exit code 3). A snapshot or an unmounted disk has no such files.',
     );
   }
-}
-
-/** What the rules would do to the points that are there already. */
-async function previewExisting(
-  { location, storage, existing }: ExaminedPlace,
-  unlocking: ChosenPassphrase | null,
-  disks: ChosenDisks['disks'],
-  rules: RetentionRules,
-  timeZone: string,
-): Promise<string[]> {
-  if (existing === null) return [];
-  const access = {
-    location,
-    storage,
-    passphrase: async () => unlocking?.passphrase ?? '',
-    passphraseGiven: unlocking !== null,
-  };
-  const lines: string[] = [];
-  for (const { machine, disk } of disks) {
-    const request = { rules, machine, disk, timeZone, dryRun: true };
-    const result = await forgetByRulesJob(access, request, () => undefined).catch((error: unknown) => {
-      if (isStrataError(error, 'POINT_NOT_FOUND')) return null;
-      throw error;
-    });
-    if (result === null) continue;
-    const { forgotten, points } = result;
-    lines.push(
-      `  of ${points.length} points of ${machine}/${disk} that are there, ${forgotten.length} would be forgotten now`,
-    );
-  }
-  return lines;
-}
-
-/** Runs that start without our environment need the keys where the AWS tools keep them. */
-async function askSavedKeys(
-  session: Session,
-  asker: Asker,
-  { saveKeys }: SetupOptions,
-  { inBucket }: ExaminedPlace,
-  scheduled: boolean,
-): Promise<{ keysFile: string | null; keys: Secrets['keys'] }> {
-  const none = { keysFile: null, keys: null };
-  if (!inBucket) {
-    if (saveKeys) throw fail('USAGE', { problem: '--save-keys goes with a repository in a bucket' });
-    return none;
-  }
-  const { given, temporary, path, saved } = await findStorageKeys();
-  if (given === null || saved || temporary || (!scheduled && !saveKeys)) {
-    if (scheduled && !saved && (temporary || process.env.AWS_PROFILE)) {
-      session.warn(`runs by the schedule do not see the key that is used here: put one into ${path} as [default]`);
-    }
-    return none;
-  }
-  const save = await asker.answer({
-    option: '--save-keys',
-    given: saveKeys,
-    fallback: true,
-    ask: () => asker.confirm(`Save the key in ${path}, where runs by the schedule find it?`, true),
-  });
-  if (save) return { keysFile: path, keys: given };
-  session.warn(`runs by the schedule will not see the key that is used here: put one into ${path} as [default]`);
-  return none;
 }
 
 async function askSheet(asker: Asker, { recoverySheet }: SetupOptions): Promise<string | null> {
@@ -225,33 +152,6 @@ async function askSheet(asker: Asker, { recoverySheet }: SetupOptions): Promise<
   return path === '' ? null : resolve(path);
 }
 
-/** Names of the jobs that may be replaced. */
-async function askReplace(
-  session: Session,
-  asker: Asker,
-  { replace }: SetupOptions,
-  wished: ReturnType<typeof wishedJobs>,
-): Promise<ReadonlySet<string>> {
-  const replaced = new Set<string>();
-  for (const { job, instead, same } of wished) {
-    if (instead === null || same) continue;
-    const agreed = await asker.answer({
-      option: '--replace',
-      given: replace,
-      fallback: false,
-      ask: () => {
-        asker.say(
-          `  there is a job ${job.name} already: ${JSON.stringify({ schedule: instead.schedule, ...instead.settings })}`,
-        );
-        return asker.confirm(`Put the new one in place of ${job.name}?`, false);
-      },
-    });
-    if (agreed) replaced.add(job.name);
-    else session.warn(`job ${job.name} stays as it was, with other settings; --replace puts the new one in its place`);
-  }
-  return replaced;
-}
-
 async function review(asker: Asker, files: readonly PlannedFile[]): Promise<void> {
   for (;;) {
     const answer = await asker.choose('Go on?', [
@@ -263,43 +163,4 @@ async function review(asker: Asker, files: readonly PlannedFile[]): Promise<void
     if (answer === 'stop') throw fail('INTERRUPTED', { action: 'setup' });
     for (const { path, text } of files) asker.say(`==> ${path}`, text === null ? '(a secret)\n' : text);
   }
-}
-
-function doneLines({ location, kept }: SetupPlan, { id, written }: SetupResult): string[] {
-  return [
-    `repository  ${location}`,
-    `id          ${id}`,
-    ...written.filter((path) => path !== location).map((path) => `wrote       ${path}`),
-    ...kept.map(({ name }) => `kept        job ${name}`),
-    '',
-  ];
-}
-
-/** What a shell needs for the commands that come next, beside jobs, which know it themselves. */
-function environmentOf({ location, storage, passwordFile }: SetupPlan): string {
-  const variables = [
-    `STRATA_REPO=${location}`,
-    ...(passwordFile === null ? [] : [`STRATA_PASSWORD_FILE=${passwordFile}`]),
-    ...(storage.endpoint === null ? [] : [`STRATA_S3_ENDPOINT=${storage.endpoint}`]),
-    ...(storage.pathStyle ? ['STRATA_S3_PATH_STYLE=1'] : []),
-    ...(storage.plainHttp ? ['STRATA_S3_PLAIN_HTTP=1'] : []),
-  ];
-  return `export ${variables.join(' ')}`;
-}
-
-function documentOf(
-  { location, existing, passwordFile, steps, kept, jobs }: SetupPlan,
-  result: SetupResult | null,
-): object {
-  return {
-    dryRun: result === null,
-    repository: location,
-    id: result?.id ?? existing,
-    made: existing === null,
-    passwordFile,
-    steps,
-    written: result?.written ?? [],
-    kept,
-    jobs: jobs.map(({ name }) => name),
-  };
 }

@@ -1,5 +1,6 @@
 /** A plan, and what came of it, in lines for people. Pure. */
 import type { SavedJob } from '../../jobs/schedule/overview.ts';
+import type { SetupResult } from '../../jobs/setup/carry-out.ts';
 import type { SetupPlan, SetupStep } from '../../jobs/setup/plan.ts';
 import { describeSchedule } from '../schedule.ts';
 import { printable } from '../table.ts';
@@ -73,4 +74,45 @@ export function nextLines({ jobs, unkept }: SetupPlan, environment: string): str
   const width = Math.max(...commands.map(([command]) => command.length));
   const lines = commands.map(([command, about]) => `  ${command.padEnd(width)}  # ${about}`);
   return ['Next:', `  ${environment}`, ...lines];
+}
+
+/** What was done. */
+export function doneLines({ location, kept }: SetupPlan, { id, written }: SetupResult): string[] {
+  return [
+    `repository  ${location}`,
+    `id          ${id}`,
+    ...written.filter((path) => path !== location).map((path) => `wrote       ${path}`),
+    ...kept.map(({ name }) => `kept        job ${name}`),
+    '',
+  ];
+}
+
+/** What a shell needs for the commands that come next, beside jobs, which know it themselves. */
+export function environmentOf({ location, storage, passwordFile }: SetupPlan): string {
+  const variables = [
+    `STRATA_REPO=${location}`,
+    ...(passwordFile === null ? [] : [`STRATA_PASSWORD_FILE=${passwordFile}`]),
+    ...(storage.endpoint === null ? [] : [`STRATA_S3_ENDPOINT=${storage.endpoint}`]),
+    ...(storage.pathStyle ? ['STRATA_S3_PATH_STYLE=1'] : []),
+    ...(storage.plainHttp ? ['STRATA_S3_PLAIN_HTTP=1'] : []),
+  ];
+  return `export ${variables.join(' ')}`;
+}
+
+/** A plan and what came of it, for a program; null for a dry run. */
+export function documentOf(
+  { location, existing, passwordFile, steps, kept, jobs }: SetupPlan,
+  result: SetupResult | null,
+): object {
+  return {
+    dryRun: result === null,
+    repository: location,
+    id: result?.id ?? existing,
+    made: existing === null,
+    passwordFile,
+    steps,
+    written: result?.written ?? [],
+    kept,
+    jobs: jobs.map(({ name }) => name),
+  };
 }

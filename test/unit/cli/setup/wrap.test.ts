@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { wrapped } from '../../../src/cli/setup/wrap.ts';
+import { wrapped } from '../../../../src/cli/setup/wrap.ts';
 
 test.each<[string, number, string[]]>([
   ['short', 20, ['short']],
