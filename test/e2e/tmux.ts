@@ -10,7 +10,9 @@ import { onTestFinished } from 'vitest';
 const run = promisify(execFile);
 
 /** Milliseconds; a machine may be busy. */
-const patience = 50_000;
+const patience = 100_000;
+/** Milliseconds between two looks. */
+const pause = 40;
 const ending = '[it ended with ';
 
 /** Whether this machine has tmux. */
@@ -62,13 +64,12 @@ export class Terminal {
   /** Waits until it shows a text. */
   async shows(wanted: string): Promise<void> {
     for (const end = Date.now() + patience; ; ) {
-      // In this order: what it shows at its end counts.
-      const ended = await this.#status();
-      if ((await this.text()).includes(blankless(wanted))) return;
-      if (ended !== null)
-        throw new Error(`it ended with ${ended} and never showed "${wanted}":\n${await this.screen()}`);
-      if (Date.now() > end) throw new Error(`it does not show "${wanted}":\n${await this.screen()}`);
-      await wait(25);
+      const screen = await this.screen();
+      if (blankless(screen).includes(blankless(wanted))) return;
+      const ended = statusIn(screen);
+      if (ended !== null) throw new Error(`it ended with ${ended} and never showed "${wanted}":\n${screen}`);
+      if (Date.now() > end) throw new Error(`it does not show "${wanted}":\n${screen}`);
+      await wait(pause);
     }
   }
 
@@ -95,23 +96,24 @@ export class Terminal {
       const before = await this.text();
       if (before.includes(blankless(wanted))) return;
       await this.press('Down');
-      while ((await this.text()) === before) await wait(25);
+      while ((await this.text()) === before) await wait(pause);
     }
   }
 
   /** Waits for its end; the exit code. */
   async end(): Promise<number> {
     for (;;) {
-      const status = await this.#status();
+      const status = statusIn(await this.screen());
       if (status !== null) return status;
-      await wait(25);
+      await wait(pause);
     }
   }
+}
 
-  async #status(): Promise<number | null> {
-    const [, status] = (await this.screen()).split(ending);
-    return status === undefined ? null : Number.parseInt(status, 10);
-  }
+/** The exit code that the shell told; null before the end. */
+function statusIn(screen: string): number | null {
+  const [, status] = screen.split(ending);
+  return status === undefined ? null : Number.parseInt(status, 10);
 }
 
 async function end(server: readonly string[], place: string): Promise<void> {
