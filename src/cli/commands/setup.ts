@@ -44,6 +44,7 @@ export function addSetup(program: Command): void {
       `
 A file of --password-file that is not there yet is written, with the passphrase that you type or that STRATA_PASSWORD
 holds; by default it lies beside the folder of the jobs. Nobody can recover a passphrase: keep it somewhere else, too.
+A bucket with object lock is made a repository by strata init --lock-days; setup uses it then.
 
 Examples:
   $ strata setup

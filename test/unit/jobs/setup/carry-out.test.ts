@@ -147,6 +147,7 @@ test('a repository that somebody else made meanwhile is not taken for ours', asy
     storage: usualSettings,
     blockSize: undefined,
     encryption: false,
+    lock: null,
     passphrase,
     dryRun: false,
   });
