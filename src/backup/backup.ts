@@ -80,7 +80,7 @@ export async function backup(
   emit({ event: 'stage', stage: 'check' });
   checkSnapshotPolicy(order.snapshot);
   checkTrackerPolicy(order.tracker);
-  const source = await inspectSource(repo, order.source);
+  const source = await inspectSource(repo.store.folder, order.source);
   warnOfLive(source, warn);
   const task: Task = { repo, order, source, emit, signal, warnings, warn, started };
   return order.dryRun ? plan(task) : attempt(task, order.full);

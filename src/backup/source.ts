@@ -6,7 +6,7 @@ import { basename, join, resolve } from 'node:path';
 import { fail, fromNative, fromSystem } from '../errors.ts';
 import { native } from '../native.ts';
 import { deviceName, devicesOn, fileIdentity, loopsOf, mountsOn, storageUnder } from '../repository/devices.ts';
-import type { Repository } from '../repository/repository.ts';
+import { nearestFolder } from '../repository/stores/create.ts';
 
 export interface Source {
   /** As reports show it: absolute, or `-`. */
@@ -20,15 +20,18 @@ export interface Source {
   readonly mountedAt: readonly string[];
 }
 
-/** Looks at a source, and refuses what cannot be backed up. */
-export async function inspectSource(repo: Repository, given: string): Promise<Source> {
+/**
+ * Looks at a source, and refuses what cannot be backed up into the repository at `folder`, which need not be there yet;
+ * null: the repository is in no folder.
+ */
+export async function inspectSource(folder: string | null, given: string): Promise<Source> {
   if (given === '-') return { path: '-', kind: 'stream', input: { fd: 0 }, size: null, mountedAt: [] };
   const path = resolve(given);
   const found = await statSource(path);
   if (found.isDirectory()) throw fail('SOURCE_IS_DIRECTORY', { path });
   if (found.isFIFO()) return { path, kind: 'stream', input: path, size: null, mountedAt: [] };
   if (!found.isFile() && !found.isBlockDevice()) throw fail('SOURCE_UNSUITABLE', { path });
-  await requireOutside(repo, path, found);
+  if (folder !== null) await requireOutside(folder, path, found);
   const size = await sizeOf(path);
   if (size === 0) throw fail('SOURCE_EMPTY', { path });
   const kind = found.isFile() ? 'file' : 'device';
@@ -50,11 +53,12 @@ async function statSource(path: string): Promise<BigIntStats> {
   }
 }
 
-async function requireOutside(repo: Repository, path: string, found: BigIntStats): Promise<void> {
-  if (repo.store.folder === null) return;
-  const repository = await realpath(repo.store.folder);
-  if ((await realpath(path)).startsWith(join(repository, '/'))) throw fail('SOURCE_IN_REPOSITORY', { path });
-  const storage = await storageUnder(repository);
+async function requireOutside(folder: string, path: string, found: BigIntStats): Promise<void> {
+  const nearest = await nearestFolder(folder);
+  const place = await realpath(nearest);
+  const isThere = nearest === folder;
+  if (isThere && (await realpath(path)).startsWith(join(place, '/'))) throw fail('SOURCE_IN_REPOSITORY', { path });
+  const storage = await storageUnder(place);
   const holds = found.isFile() ? storage.files.has(fileIdentity(found)) : storage.devices.has(deviceName(found.rdev));
   if (holds) throw fail('REPOSITORY_IN_SOURCE', { path });
 }

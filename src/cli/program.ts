@@ -23,6 +23,7 @@ import { addRepair } from './commands/repair.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRuns } from './commands/runs.ts';
 import { addServeDrive } from './commands/serve-drive.ts';
+import { addSetup } from './commands/setup.ts';
 import { addShow } from './commands/show.ts';
 import { addSynthesize } from './commands/synthesize.ts';
 import { addUmount } from './commands/umount.ts';
@@ -64,7 +65,7 @@ export function buildProgram(): Command {
     .exitOverride()
     .addHelpText('after', notes);
   for (const option of storageOptions()) program.addOption(option);
-  for (const add of [addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
+  for (const add of [addSetup, addInit, addBackup, addPoints, addShow, addRestore, addExport]) add(program);
   for (const add of [addVerify, addRepair, addDiff, addForget, addProtect, addUnprotect]) add(program);
   for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);

@@ -70,14 +70,19 @@ export class Repository {
     return Repository.open(location, async () => passphrase, options);
   }
 
-  /** Whether a passphrase is needed to open a repository. */
-  static async isEncrypted(location: string, options: StoreOptions = {}): Promise<boolean> {
+  /** What a repository is, as can be read without a passphrase. */
+  static async configAt(location: string, options: StoreOptions = {}): Promise<Config> {
     const store = await openStore(location, options);
     try {
-      return (await readConfig(store)).encryption !== 'none';
+      return await readConfig(store);
     } finally {
       await store.close();
     }
+  }
+
+  /** Whether a passphrase is needed to open a repository. */
+  static async isEncrypted(location: string, options: StoreOptions = {}): Promise<boolean> {
+    return (await Repository.configAt(location, options)).encryption !== 'none';
   }
 
   /** Opens a repository; `passphrase` is only called when it is encrypted. */

@@ -61,14 +61,24 @@ export interface AddResult {
 /** Saves a job, or says what would be saved. */
 export async function addSavedJob(request: AddRequest, places: Places): Promise<AddResult> {
   const { name, replace, dryRun } = request;
-  requireJobName(name);
+  const job = jobOf(request);
+  const path = jobPath(places.jobs, name);
+  if (!replace && (await exists(path))) throw fail('JOB_EXISTS', { job: name });
+  await requirePassphrase(job);
+  if (!dryRun) await writeSavedJob(places.jobs, job, { replace });
+  return { dryRun, path, job, stale: replace && (await isStale(job)) };
+}
+
+/** The job that is asked for, complete and checked by itself: USAGE. Nothing is looked at but the name of this host. */
+export function jobOf(request: Omit<AddRequest, 'replace' | 'dryRun'>): SavedJob {
+  requireJobName(request.name);
   refuseTimeZone(request);
   const repository = absoluteLocation(request.location);
   const timeZone = request.timeZone ?? localTimeZone();
   const { kind, settings } = completed(request.settings, timeZone);
-  const job = checkJob({
+  return checkJob({
     format: 1,
-    name,
+    name: request.name,
     kind,
     repository,
     ...(isS3Location(repository) ? { storage: request.storage } : {}),
@@ -77,11 +87,6 @@ export async function addSavedJob(request: AddRequest, places: Places): Promise<
     saved: new Date().toISOString(),
     settings,
   });
-  const path = jobPath(places.jobs, name);
-  if (!replace && (await exists(path))) throw fail('JOB_EXISTS', { job: name });
-  await requirePassphrase(job);
-  if (!dryRun) await writeSavedJob(places.jobs, job, { replace });
-  return { dryRun, path, job, stale: replace && (await isStale(job)) };
 }
 
 function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['kind']; settings: object } {
@@ -112,13 +117,13 @@ function keepOf(rules: RetentionRules | null, timeZone: string): KeepRules | nul
   return { ...counts, keepTags: keepTags && [...keepTags], timeZone };
 }
 
-function refuseTimeZone({ calendar, timeZone, settings }: AddRequest): void {
+function refuseTimeZone({ calendar, timeZone, settings }: Omit<AddRequest, 'replace' | 'dryRun'>): void {
   const used = calendar !== undefined || ('keep' in settings && settings.keep !== null);
   if (timeZone === undefined || used) return;
   throw fail('USAGE', { problem: '--time-zone needs --calendar, or rules what to keep' });
 }
 
-function scheduleOf({ every, calendar }: AddRequest, timeZone: string): Schedule | null {
+function scheduleOf({ every, calendar }: Pick<AddRequest, 'every' | 'calendar'>, timeZone: string): Schedule | null {
   if (every !== undefined && calendar !== undefined) {
     throw fail('USAGE', { problem: '--every and --calendar exclude each other' });
   }

@@ -11,7 +11,7 @@ import { fail, fromSystem } from '../../errors.ts';
 import { syncFolderOf } from '../../repository/new-file.ts';
 import { readable, replaceFile } from './place-file.ts';
 import { type Places, schedulePlaces } from './places.ts';
-import { requireJobName, type SavedJob } from './saved-job.ts';
+import { requireJobName, type SavedJob, type Schedule } from './saved-job.ts';
 import { readSavedJob } from './saved-jobs.ts';
 import { isRunning, systemctl } from './systemctl.ts';
 import { isUnitOf, type ServiceEnvironment, type Unit, unitNames, unitsOf } from './units.ts';
@@ -45,7 +45,7 @@ export async function installJob(request: InstallRequest, places: Places): Promi
   if (job.schedule === null) {
     throw fail('USAGE', { problem: `job ${name} has no schedule: give it one with strata job add --replace` });
   }
-  const units = unitsOf(job, job.schedule, await serviceEnvironment(), Date.now());
+  const units = await unitsFor(job, job.schedule);
   const changed: string[] = [];
   for (const { name: file, text } of units) {
     const path = join(folder, file);
@@ -61,6 +61,11 @@ export async function installJob(request: InstallRequest, places: Places): Promi
   if (changed.includes(join(folder, timer))) steps.push(['restart', timer]);
   const link = request.unitDir === undefined ? [] : [['link', join(folder, service), join(folder, timer)]];
   return { dryRun, folder, units, changed, ...(await tell(request, steps, [...link, ...steps.slice(0, 2)])) };
+}
+
+/** The units that would be written for a job: CALENDAR_UNSUITABLE, LAUNCHER_UNSUITABLE. */
+export async function unitsFor(job: SavedJob, schedule: Schedule): Promise<Unit[]> {
+  return unitsOf(job, schedule, await serviceEnvironment(), Date.now());
 }
 
 /** Removes the units of a job, which may itself be gone. */
@@ -106,11 +111,12 @@ export async function isStale(job: SavedJob): Promise<boolean> {
   const path = await installedAt(job.name);
   if (path === null) return false;
   if (job.schedule === null) return true;
-  const units = unitsOf(job, job.schedule, await serviceEnvironment(), Date.now());
+  const units = await unitsFor(job, job.schedule);
   return (await textOf(path)) !== units.find(({ name }) => path.endsWith(name))?.text;
 }
 
-function unitFolder({ user, unitDir }: Pick<InstallRequest, 'user' | 'unitDir'>): string {
+/** Where units are written. */
+export function unitFolder({ user, unitDir }: Pick<InstallRequest, 'user' | 'unitDir'>): string {
   if (unitDir !== undefined) return resolve(unitDir);
   if (!user) return '/etc/systemd/system';
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'systemd/user');

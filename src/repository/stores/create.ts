@@ -1,6 +1,6 @@
 /** Makes the folder of a new local repository, or refuses before it has written anything. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { failpoint } from '../failpoint.ts';
@@ -15,19 +15,13 @@ const unfinished = ['keys', 'tmp'];
  * REPOSITORY_EXISTS or LOCATION_NOT_EMPTY for any other.
  */
 export async function createLocalStore(location: string): Promise<LocalStore> {
-  const entries = await entriesOf(location);
-  if (entries?.includes('strata.json')) throw fail('REPOSITORY_EXISTS', { location });
-  for (const name of entries ?? []) {
-    const inside = folders.includes(name) ? await entriesOf(join(location, name)) : null;
-    const harmless = inside !== null && (inside.length === 0 || unfinished.includes(name));
-    if (!harmless) throw fail('LOCATION_NOT_EMPTY', { location });
-  }
+  await requireVacant(location);
   const made: string[] = [];
   try {
     await makeFolder(location, made);
     await rm(join(location, 'tmp'), { recursive: true, force: true });
     for (const name of folders) await makeFolder(join(location, name), made);
-    await proveLink(join(location, 'tmp'));
+    await proveLink(join(location, 'tmp'), location);
     for (const folder of new Set([location, ...made.map(dirname)])) await syncPath(folder);
   } catch (error) {
     // The creation has failed already; a folder that is not empty by now is another process's.
@@ -35,6 +29,32 @@ export async function createLocalStore(location: string): Promise<LocalStore> {
     throw fromSystem(error, `cannot make a repository at ${location}`);
   }
   return new LocalStore(location);
+}
+
+/** Tries whether a store could be made: fails as its creation would, and leaves nothing. */
+export async function tryLocalPlace(location: string): Promise<void> {
+  await requireVacant(location);
+  try {
+    await proveLink(await nearestFolder(location), location);
+  } catch (error) {
+    throw fromSystem(error, `cannot make a repository at ${location}`);
+  }
+}
+
+/** The folder itself, or the first above it that is there. */
+export async function nearestFolder(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => null);
+  return found?.isDirectory() || folder === '/' ? folder : nearestFolder(dirname(folder));
+}
+
+async function requireVacant(location: string): Promise<void> {
+  const entries = await entriesOf(location);
+  if (entries?.includes('strata.json')) throw fail('REPOSITORY_EXISTS', { location });
+  for (const name of entries ?? []) {
+    const inside = folders.includes(name) ? await entriesOf(join(location, name)) : null;
+    const harmless = inside !== null && (inside.length === 0 || unfinished.includes(name));
+    if (!harmless) throw fail('LOCATION_NOT_EMPTY', { location });
+  }
 }
 
 /** Makes a folder and what is missing above it. Not `recursive`, which calls a read-only file system a missing folder. */
@@ -65,7 +85,7 @@ async function entriesOf(folder: string): Promise<string[] | null> {
 }
 
 /** Conditional creation stands on hard links, which some file systems (FAT, some network ones) do not have. */
-async function proveLink(folder: string): Promise<void> {
+async function proveLink(folder: string, location: string): Promise<void> {
   const probe = join(folder, `probe-${randomBytes(8).toString('hex')}`);
   await writeFile(probe, '');
   try {
@@ -73,7 +93,7 @@ async function proveLink(folder: string): Promise<void> {
     await unlink(`${probe}.link`);
   } catch (error) {
     const reason = `its file system makes no hard links (${reasonOf(error)})`;
-    throw fail('LOCATION_UNSUITABLE', { location: dirname(folder), reason }, { cause: error });
+    throw fail('LOCATION_UNSUITABLE', { location, reason }, { cause: error });
   } finally {
     await unlink(probe);
   }

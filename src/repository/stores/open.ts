@@ -1,7 +1,7 @@
 /** The object store of a location: a folder, or a bucket. What talks to buckets is loaded only for them. */
 import { resolve } from 'node:path';
 import { fail, type StrataError } from '../../errors.ts';
-import { createLocalStore } from './create.ts';
+import { createLocalStore, tryLocalPlace } from './create.ts';
 import { LocalStore } from './local.ts';
 import type { LockRule } from './lock.ts';
 import { isS3Location } from './s3/address.ts';
@@ -66,4 +66,15 @@ export async function createStore(location: string, options: NewStoreOptions = {
   }
   const { createS3Store } = await import('./s3/create.ts');
   return createS3Store(absolute, options);
+}
+
+/** Tries whether a store could be made: fails as `createStore` would, and leaves nothing. */
+export async function tryPlace(location: string, options: StoreOptions = {}): Promise<StoreAbilities> {
+  const absolute = absoluteLocation(location);
+  if (isS3Location(absolute)) {
+    const { tryS3Place } = await import('./s3/create.ts');
+    return tryS3Place(absolute, options);
+  }
+  await tryLocalPlace(absolute);
+  return null;
 }

@@ -13,14 +13,19 @@ describe('inspectSource', () => {
     const repo = await scratchRepository();
     const image = join(await scratchFolder(), 'disk.img');
     await writeFile(image, 'x'.repeat(1000));
-    expect(await inspectSource(repo, image)).toEqual({
+    expect(await inspectSource(repo.store.folder, image)).toEqual({
       path: image,
       kind: 'file',
       input: image,
       size: 1000,
       mountedAt: [],
     });
-    expect(await inspectSource(repo, '-')).toMatchObject({ path: '-', kind: 'stream', input: { fd: 0 }, size: null });
+    expect(await inspectSource(repo.store.folder, '-')).toMatchObject({
+      path: '-',
+      kind: 'stream',
+      input: { fd: 0 },
+      size: null,
+    });
   });
 
   it('gives a disk the name of its source', () => {
@@ -46,7 +51,7 @@ describe.skipIf(!hasLoop)('a repository on the disk itself', () => {
     const manifest = sampleManifest();
     await putManifests(repo, manifest);
     for (const path of [device, image]) {
-      await expect(inspectSource(repo, path)).rejects.toMatchObject({ code: 'REPOSITORY_IN_SOURCE' });
+      await expect(inspectSource(repo.store.folder, path)).rejects.toMatchObject({ code: 'REPOSITORY_IN_SOURCE' });
       const overwriting = restore(repo, { point: manifest.id, to: path, force: true }, () => undefined, quiet());
       await expect(overwriting).rejects.toMatchObject({ code: 'REPOSITORY_IN_TARGET' });
     }

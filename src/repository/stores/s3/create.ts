@@ -6,13 +6,19 @@ import { usualSettings } from '../settings.ts';
 import { formatS3Address, parseS3Address, type S3Address } from './address.ts';
 import type { Bucket } from './bucket.ts';
 import { openBucket, openS3Store } from './open.ts';
-import { probe, probeFolder } from './probe.ts';
+import { probe, probeFolder, type S3Abilities } from './probe.ts';
 
 /** What a creation that was killed, or is under way, may have left; nobody could miss it yet. */
 const unfinished = ['keys/', probeFolder];
 
 /** The store at an address that holds nothing yet, proven to do what safety needs. */
 export async function createS3Store(location: string, options: NewStoreOptions): Promise<CreatedStore> {
+  const abilities = await tryS3Place(location, options);
+  return { store: openS3Store(location, options), abilities };
+}
+
+/** What the server can do for a store at an address that holds nothing yet: fails as its creation would, and leaves nothing. */
+export async function tryS3Place(location: string, options: NewStoreOptions): Promise<S3Abilities> {
   const { bucket: name, prefix } = parseS3Address(location);
   const bucket = openBucket(name, options.storage ?? usualSettings);
   try {
@@ -20,8 +26,7 @@ export async function createS3Store(location: string, options: NewStoreOptions):
     await requireEmpty(bucket, location, folder);
     await requireOutsideRepositories(bucket, { bucket: name, prefix });
     await requireKeeping(bucket, options.lock);
-    const abilities = await probe(bucket, folder, options.lock?.mode ?? null);
-    return { store: openS3Store(location, options), abilities };
+    return await probe(bucket, folder, options.lock?.mode ?? null);
   } finally {
     bucket.close();
   }

@@ -65,7 +65,7 @@ test.each<[string[], string[]]>([
 
 it('offers commands first, and not the one that completion itself uses', async () => {
   const offered = await answer('');
-  expect(offered.slice(0, 4)).toEqual(['init', 'backup', 'points', 'show']);
+  expect(offered.slice(0, 4)).toEqual(['setup', 'init', 'backup', 'points']);
   expect(offered).not.toContain('__complete');
 });
 
