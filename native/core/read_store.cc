@@ -7,11 +7,20 @@ namespace strata {
 namespace {
 constexpr size_t kMostAnnounced = 64, kMostIdle = 16;
 
+// Blocks' worth of memory for buffers: spare ones, and those that blocks are read into and opened from.
+constexpr uint64_t kBuffers = 64;
+
+// How many blocks are kept, so that they and the buffers take no more than was given.
+size_t kept_blocks(uint64_t bytes, uint32_t block_size) {
+  const uint64_t all = bytes / block_size;
+  return static_cast<size_t>(all - std::min(all / 4, kBuffers));
+}
+
 BlockCache::Key key_of(const BlockEntry& entry) { return {uint64_t{entry.pack} << 32 | entry.offset, entry.check}; }
 }  // namespace
 
 ReadStore::ReadStore(ReadStoreOptions options)
-    : options_(std::move(options)), folder_(options_.packs), cache_(static_cast<size_t>(options_.cache_bytes / options_.block_size)) {
+    : options_(std::move(options)), folder_(options_.packs), cache_(kept_blocks(options_.cache_bytes, options_.block_size)) {
   try {
     for (unsigned i = 0; i < thread_count(options_.threads); i++) threads_.emplace_back([this] { work(); });
   } catch (...) {

@@ -45,7 +45,9 @@ export async function startInBackground(
     ...storageWords(access.storage),
     ...password,
   ];
-  const env: NodeJS.ProcessEnv = { ...process.env, ...clientEnvironment(thisProcess()) };
+  // Its threads share two heaps: by default each has one of its own, in which memory lies idle.
+  const heaps = { MALLOC_ARENA_MAX: '2' };
+  const env: NodeJS.ProcessEnv = { ...heaps, ...process.env, ...clientEnvironment(thisProcess()) };
   delete env.STRATA_PASSWORD;
   delete env.STRATA_PASSWORD_FILE;
   const child = spawn(process.execPath, line, { env, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
