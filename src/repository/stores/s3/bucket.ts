@@ -23,9 +23,9 @@ import {
 import { fail, isStrataError } from '../../../errors.ts';
 import type { LockMode } from '../lock.ts';
 import type { Traffic } from '../traffic.ts';
+import { Turns } from '../turns.ts';
 import { answerOf, isBroken, isMissing, isPassing, isTaken, nameOf, statusOf } from './failure.ts';
 import type { PacedHandler } from './pace.ts';
-import { Turns } from '../turns.ts';
 import { Requests, type RequestsOptions, type SendOptions, type Signal } from './requests.ts';
 import { modeNames, Retentions } from './retentions.ts';
 import { Versions } from './versions.ts';
@@ -148,7 +148,13 @@ export class Bucket {
 
   get traffic(): Traffic {
     const { counts, retries } = this.#requests;
-    return { requests: counts, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, retries, fromCache: { requests: 0, bytes: 0 } };
+    return {
+      requests: counts,
+      bytesUp: this.#bytesUp,
+      bytesDown: this.#bytesDown,
+      retries,
+      fromCache: { requests: 0, bytes: 0 },
+    };
   }
 
   /** Creates an object: OBJECT_EXISTS when there is one of that key. */
