@@ -202,6 +202,12 @@ export const errorTable = {
     errno: 'EIO',
     hint: 'look at what the server says; start again, what is already stored is used',
   },
+  BACKUP_TOO_SLOW: {
+    message: 'the backup of {path} was stopped after {seconds} s, as it may take {limit} s: {forecast}',
+    exit: 1,
+    http: 504,
+    hint: 'what arrived stays, and the next run goes on from there: start it again, give it a larger --max-duration or a faster link',
+  },
   STORAGE_FETCH: {
     message: 'cannot read {path} from object storage: {reason}',
     exit: 1,

@@ -77,6 +77,8 @@ export interface FetchRequest {
   readonly length: number;
   /** Nobody waits for it yet. */
   readonly ahead: boolean;
+  /** A copy of it turned out to be wrong: it must come from the store itself. */
+  readonly fresh: boolean;
 }
 
 /** Where a frame begins that is known to be damaged. */
@@ -547,8 +549,8 @@ export interface ExportProgress {
 export interface Native {
   /** `memory`: bytes of what was delivered that are kept. */
   openRemote(options: { memory: number; onRequest: (request: FetchRequest) => void }): Remote;
-  /** The bytes of a request, fewer when the object ends before. */
-  remoteDeliver(remote: Remote, number: number, bytes: Uint8Array): void;
+  /** The bytes of a request, fewer when the object ends before. `copied`: some are copies; when they are wrong they are asked for again. */
+  remoteDeliver(remote: Remote, number: number, bytes: Uint8Array, copied: boolean): void;
   remoteTellSize(remote: Remote, number: number, bytes: number): void;
   remoteFail(remote: Remote, number: number, error: { code: string; message: string; path: string }): void;
   /** Whoever reads, or will, gets CANCELLED. */

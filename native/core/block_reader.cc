@@ -38,7 +38,17 @@ View BlockReader::open(const BlockPlace& place, Check check, Digest* digest) {
 void BlockReader::open(const BlockPlace& place, Check check, Bytes& out, Digest* digest) {
   const auto found = std::find_if(fetched_.begin(), fetched_.end(), [&](const auto& it) { return it.first == &place; });
   if (found == fetched_.end()) throw Error("NATIVE_ARGUMENT", "a block was opened that was not fetched");
-  const View frame(frames_.data() + found->second, place.length);
+  const std::span<uint8_t> frame(frames_.data() + found->second, place.length);
+  try {
+    return open_frame(place, frame, check, out, digest);
+  } catch (const Error& error) {
+    if (error.code() != "FRAME_DAMAGED" || !packs_.renew(place.pack, place.offset, place.length)) throw;
+  }
+  packs_.read(place.pack, place.offset, frame);
+  open_frame(place, frame, check, out, digest);
+}
+
+void BlockReader::open_frame(const BlockPlace& place, View frame, Check check, Bytes& out, Digest* digest) {
   // Looked at first: a small frame may claim to become a quarter of a gigabyte.
   if (const auto claimed = parse_frame_header(frame); claimed && claimed->raw_length != block_size_)
     throw Error("FRAME_DAMAGED", "a frame is damaged: it holds no whole block");

@@ -29,7 +29,8 @@ class BlockReader {
   // Fetches the frames of several blocks, those that lie one after the other in a pack with one read.
   void fetch(std::span<const BlockPlace> places);
 
-  // Opens one that was fetched; valid until the next call. Throws FRAME_DAMAGED, also when the frame is not the one that the map means.
+  // Opens one that was fetched; valid until the next call. Throws FRAME_DAMAGED, also when the frame is not the one that the map means; from afar it is
+  // read once more before, for what was damaged may be a copy on this machine.
   View open(const BlockPlace& place, Check check, Digest* digest = nullptr);
   // The same into bytes of the caller's.
   void open(const BlockPlace& place, Check check, Bytes& out, Digest* digest = nullptr);
@@ -37,6 +38,8 @@ class BlockReader {
   FrameCodec& codec() { return codec_; }
 
  private:
+  void open_frame(const BlockPlace& place, View frame, Check check, Bytes& out, Digest* digest);
+
   FrameCodec codec_;
   PackFolder& packs_;
   const uint32_t block_size_;

@@ -64,6 +64,8 @@ class PackFolder {
   explicit PackFolder(PackPlace place) : place_(std::move(place)) {}
   // `out.size()` bytes of the pack at `offset`. Throws PACK_MISSING, PACK_READ.
   void read(const PackId& id, uint64_t offset, std::span<uint8_t> out);
+  // Whether what was read of a range, and is wrong, is worth reading once more.
+  bool renew(const PackId& id, uint64_t offset, uint64_t length) { return open(id)->renew(offset, length); }
   // Has the system begin to read a range that is to be read soon. A failure shows when it is.
   void will_need(const PackId& id, uint64_t offset, uint64_t length) noexcept;
   // Of a pack of a folder, and for messages.

@@ -32,6 +32,10 @@ class RemotePack : public PackObject {
   ssize_t read(std::span<uint8_t> out, uint64_t offset) const override { return static_cast<ssize_t>(remote_->read(name_, offset, out)); }
   uint64_t size() const override { return size_ ? *size_ : remote_->size(name_); }
   void will_need(uint64_t offset, uint64_t length) const noexcept override { remote_->will_need(name_, offset, length); }
+  bool renew(uint64_t offset, uint64_t length) const override {
+    remote_->renew(name_, offset, length);
+    return true;
+  }
 
  private:
   const std::string name_;
@@ -42,7 +46,8 @@ class RemotePack : public PackObject {
 }  // namespace
 
 void PackObject::read_exact(std::span<uint8_t> out, uint64_t offset) const {
-  const ssize_t got = read(out, offset);
+  ssize_t got = read(out, offset);
+  if (got >= 0 && static_cast<size_t>(got) != out.size() && renew(offset, out.size())) got = read(out, offset);
   if (got < 0) throw Error("PACK_READ", "cannot read " + path_, static_cast<int>(-got), path_);
   if (static_cast<size_t>(got) != out.size())
     throw Error("PACK_READ", path_ + " ends at " + std::to_string(offset + static_cast<uint64_t>(got)) + " although " + std::to_string(offset + out.size()) +

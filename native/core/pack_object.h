@@ -24,6 +24,8 @@ class PackObject {
   virtual uint64_t size() const = 0;
   // Has the range on its way.
   virtual void will_need(uint64_t offset, uint64_t length) const noexcept = 0;
+  // What was read of the range turned out to be wrong. True: it may have been a copy, and is worth reading once more.
+  virtual bool renew(uint64_t, uint64_t) const { return false; }
   // The descriptor of a file; -1: it is none.
   virtual int file() const { return -1; }
 

@@ -18,10 +18,11 @@ std::vector<std::shared_ptr<Remote::Chunk>> Remote::find(const std::string& name
       continue;
     }
     auto chunk = std::make_shared<Chunk>();
-    if (flight == nullptr) {
+    const bool fresh = wrong_.erase({name, index}) > 0;
+    if (flight == nullptr || flight->fresh != fresh) {
       const uint64_t number = numbers_++;
-      flight = &flights_.emplace(number, Flight{name, index, {}}).first->second;
-      missing.push_back({number, name, index * kChunk, 0, ahead});
+      flight = &flights_.emplace(number, Flight{name, index, {}, fresh}).first->second;
+      missing.push_back({number, name, index * kChunk, 0, ahead, fresh});
     }
     flight->chunks.push_back(chunk);
     chunks_.emplace(Key{name, index}, chunk);
@@ -67,7 +68,7 @@ uint64_t Remote::size(const std::string& name) {
   const uint64_t number = numbers_++;
   size_flights_.emplace(number, wanted);
   lock.unlock();
-  ask_({number, name, 0, 0, false});
+  ask_({number, name, 0, 0, false, false});
   lock.lock();
   arrived_.wait(lock, [&] { return wanted->bytes || wanted->error || closed_; });
   if (wanted->error) throw Error(*wanted->error);
@@ -102,12 +103,27 @@ void Remote::will_need(const std::string& name, uint64_t offset, uint64_t length
   }
 }
 
-void Remote::deliver(uint64_t number, View bytes) {
+void Remote::renew(const std::string& name, uint64_t offset, uint64_t length) {
+  const std::lock_guard lock(mutex_);
+  for (uint64_t index = offset / kChunk; index * kChunk < offset + length; index++) {
+    const Key key{name, index};
+    if (const auto found = chunks_.find(key); found != chunks_.end()) {
+      const Chunk& chunk = *found->second;
+      // On its way, or renewed by another reader.
+      if (!chunk.here || !chunk.copied) continue;
+      recent_.erase(chunk.place);
+      chunks_.erase(found);
+    }
+    wrong_.insert(key);
+  }
+}
+
+void Remote::deliver(uint64_t number, View bytes, bool copied) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = flights_.find(number);
     if (found == flights_.end()) return;
-    auto& [name, first, chunks] = found->second;
+    auto& [name, first, chunks, fresh] = found->second;
     for (size_t i = 0; i < chunks.size(); i++) {
       const size_t from = std::min<size_t>(i * kChunk, bytes.size()), until = std::min<size_t>(from + kChunk, bytes.size());
       Chunk& chunk = *chunks[i];
@@ -115,6 +131,7 @@ void Remote::deliver(uint64_t number, View bytes) {
       recent_.emplace_front(name, first + i);
       chunk.place = recent_.begin();
       chunk.here = true;
+      chunk.copied = copied && !fresh;
     }
     on_their_way_ -= chunks.size();
     flights_.erase(found);
@@ -136,11 +153,12 @@ void Remote::fail(uint64_t number, const Error& error) {
       size_flights_.erase(size);
     }
     if (const auto found = flights_.find(number); found != flights_.end()) {
-      auto& [name, first, chunks] = found->second;
+      auto& [name, first, chunks, fresh] = found->second;
       for (size_t i = 0; i < chunks.size(); i++) {
         chunks[i]->error = error;
         // The next reader asks again.
         chunks_.erase({name, first + i});
+        if (fresh) wrong_.insert({name, first + i});
       }
       on_their_way_ -= chunks.size();
       flights_.erase(found);

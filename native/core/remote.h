@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "bytes.h"
@@ -27,6 +28,8 @@ class Remote {
     uint64_t offset, length;
     // Nobody waits for it yet.
     bool ahead;
+    // A copy of it turned out to be wrong: it must come from where the object lies.
+    bool fresh;
   };
   // Called by any thread, with nothing locked; must neither block nor throw.
   using Ask = std::function<void(const Request&)>;
@@ -40,8 +43,11 @@ class Remote {
   // Has a range fetched that is to be read soon, unless too much is on its way already. A failure shows when it is read.
   void will_need(const std::string& name, uint64_t offset, uint64_t length) noexcept;
 
-  // What was asked for; shorter when the object ends before.
-  void deliver(uint64_t number, View bytes);
+  // Lets go of what came of a range, as it turned out to be wrong, unless it came from where the object lies: the next reader has it fetched from there.
+  void renew(const std::string& name, uint64_t offset, uint64_t length);
+
+  // What was asked for; shorter when the object ends before. `copied`: some of it comes from copies, not from where the object lies.
+  void deliver(uint64_t number, View bytes, bool copied = false);
   void tell_size(uint64_t number, uint64_t bytes);
   void fail(uint64_t number, const Error& error);
   // Lets go of all readers, now and later: the one who delivers is going.
@@ -54,7 +60,7 @@ class Remote {
 
  private:
   struct Chunk {
-    bool here = false;
+    bool here = false, copied = false;
     Bytes bytes;
     std::optional<Error> error;
     std::list<std::pair<std::string, uint64_t>>::iterator place;
@@ -71,6 +77,7 @@ class Remote {
     std::string name;
     uint64_t first;
     std::vector<std::shared_ptr<Chunk>> chunks;
+    bool fresh;
   };
 
   std::vector<std::shared_ptr<Chunk>> find(const std::string& name, uint64_t first, uint64_t end, bool ahead, std::vector<Request>& missing);
@@ -82,6 +89,7 @@ class Remote {
   std::condition_variable arrived_;
   std::unordered_map<Key, std::shared_ptr<Chunk>, KeyHash> chunks_;
   std::list<Key> recent_;  // those that are here, the last used first
+  std::set<Key> wrong_;    // those whose copies are not to be believed
   std::map<uint64_t, Flight> flights_;
   std::map<uint64_t, std::shared_ptr<Size>> size_flights_;
   uint64_t numbers_ = 0;

@@ -15,6 +15,7 @@ Napi::Value request_to_js(Napi::Env env, const Remote::Request& from) {
   put(out, "offset", from.offset);
   put(out, "length", from.length);
   out.Set("ahead", Napi::Boolean::New(env, from.ahead));
+  out.Set("fresh", Napi::Boolean::New(env, from.fresh));
   return out;
 }
 
@@ -69,7 +70,7 @@ Napi::Value open_remote(const Info& info) {
 std::shared_ptr<Remote> remote(const Info& info) { return from_handle<Remote>(info[0], "remote"); }
 
 Napi::Value deliver(const Info& info) {
-  remote(info)->deliver(count(info[1], "number"), bytes(info[2], "bytes"));
+  remote(info)->deliver(count(info[1], "number"), bytes(info[2], "bytes"), info[3].ToBoolean().Value());
   return info.Env().Undefined();
 }
 

@@ -137,6 +137,31 @@ TEST(Remote, AnnouncesNoMoreThanItMayHaveOnItsWay) {
   far.expect_read(50 * kChunk, 100);
 }
 
+TEST(Remote, AsksPastCopiesForWhatTurnedOutToBeWrong) {
+  Far far(100 * kChunk);
+  const std::string name = "packs/00/a";
+  far.remote().will_need(name, 0, 4 * kChunk);
+  const auto copied = far.next();
+  EXPECT_FALSE(copied->fresh);
+  far.remote().deliver(copied->number, Bytes(4 * kChunk, 7), true);
+  far.remote().renew(name, kChunk + 5, kChunk);
+  far.remote().will_need(name, 0, 6 * kChunk);
+  const auto again = far.next(), more = far.next();
+  EXPECT_TRUE(again->fresh);
+  EXPECT_EQ(again->offset, kChunk);
+  EXPECT_EQ(again->length, 2 * kChunk);
+  EXPECT_FALSE(more->fresh) << "what was not read before may be a copy";
+  far.remote().fail(again->number, Error("STORAGE_FETCH", "gone"));
+  far.remote().will_need(name, kChunk, 2 * kChunk);
+  const auto third = far.next();
+  EXPECT_TRUE(third->fresh) << "it was not had yet";
+  for (const auto& it : {*third, *more}) far.answer(it);
+  far.expect_read(kChunk, 2 * kChunk);
+  far.remote().renew(name, kChunk, 2 * kChunk);
+  far.expect_read(kChunk, 2 * kChunk);
+  EXPECT_TRUE(far.nothing_waits()) << "what came from there is not asked for again";
+}
+
 TEST(Remote, TellsAllWhoWaitWhyItFailedAndTriesAgainForTheNext) {
   Far far(100 * kChunk);
   std::vector<std::thread> readers;

@@ -3,12 +3,12 @@
  * manifest last; a run that ends before that leaves packs that the next one finds and uses.
  */
 import { randomBytes } from 'node:crypto';
-import { fail, isStrataError, reasonOf } from '../errors.ts';
+import { fail, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { Lease, renewalWarning } from '../repository/lease.ts';
-import { clearLeftovers } from '../repository/leftovers.ts';
+import { clearLeftovers, finishUploads } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -52,6 +52,8 @@ interface Task {
   readonly source: Source;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Aborts the signal. */
+  readonly stop: (reason: StrataError) => void;
   readonly warnings: readonly Warning[];
   readonly warn: (warning: Warning) => void;
   readonly started: number;
@@ -63,12 +65,16 @@ interface Stock {
   readonly bad: readonly BadPlace[];
 }
 
-/** Makes a restore point of a source. Warnings in the result mean exit 3. */
+/**
+ * Makes a restore point of a source. Warnings in the result mean exit 3. `stop` aborts the signal, which the store heeds as well, and is called when
+ * the run takes longer than it may.
+ */
 export async function backup(
   repo: Repository,
   request: BackupRequest,
   emit: Emit,
   signal: AbortSignal,
+  stop: (reason: StrataError) => void = () => {},
 ): Promise<BackupResult> {
   const started = Date.now();
   const order = orderOf(request);
@@ -82,7 +88,7 @@ export async function backup(
   checkTrackerPolicy(order.tracker);
   const source = await inspectSource(repo.store.folder, order.source);
   warnOfLive(source, warn);
-  const task: Task = { repo, order, source, emit, signal, warnings, warn, started };
+  const task: Task = { repo, order, source, emit, signal, stop, warnings, warn, started };
   return order.dryRun ? plan(task) : attempt(task, order.full);
 }
 
@@ -128,6 +134,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
     // What is in the trash may go at any time: nothing new may refer to it. Looked at once the lease stands, and before
     // the packs are listed: else one that goes meanwhile would be neither in the trash nor gone.
     const trash = await trashedPacks(repo);
+    await finishUploads(repo);
     const packs = await listPacks(repo);
     const { places: bad, unreadable } = await readBadFrames(repo);
     for (const name of unreadable) warn(unreadableRecord(name));
@@ -147,7 +154,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
 }
 
 async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Promise<BackupResult> {
-  const { repo, order, source, emit, signal, warnings, warn, started } = task;
+  const { repo, order, source, emit, signal, stop, warnings, warn, started } = task;
   if (signal.aborted) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
   const time = new Date().toISOString();
   emit({
@@ -160,7 +167,18 @@ async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Prom
     parent: parent.manifest?.id ?? null,
     size: source.size,
   });
-  const outcome = await runPipeline({ repo, order, source, parent, ...stock, runId: lease.id, emit, warn, signal });
+  const outcome = await runPipeline({
+    repo,
+    order,
+    source,
+    parent,
+    ...stock,
+    runId: lease.id,
+    emit,
+    warn,
+    signal,
+    stop,
+  });
   if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
   warnOfUnreadable(source, outcome, warn);
   warnOfBad(outcome, warn);

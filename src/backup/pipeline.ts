@@ -2,13 +2,14 @@
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fail, fromNative, reasonOf } from '../errors.ts';
+import { fail, fromNative, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import { type BackupOutcome, type BadPlace, type DedupIndex, native, type PackRef } from '../native.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { PackStoring } from '../repository/pack-storing.ts';
 import { packName } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 import { watch } from '../repository/watch.ts';
+import { Endurance } from './endurance.ts';
 import type { Parent } from './parent.ts';
 import type { BackupOrder } from './request.ts';
 import type { Source } from './source.ts';
@@ -28,6 +29,8 @@ export interface Pipeline {
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
   readonly signal: AbortSignal;
+  /** Aborts the signal. */
+  readonly stop: (reason: StrataError) => void;
 }
 
 /** Reads the source; when it returns all packs are stored and the columns of the map lie in the spool folder. */
@@ -72,6 +75,7 @@ async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Prom
 
 async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promise<BackupOutcome> {
   const { repo, order, source, parent, bad, runId, emit, signal } = pipeline;
+  const endurance = new Endurance(pipeline);
   const storing = new PackStoring((id, path) => repo.store.adopt(packName(id), path));
   try {
     const run = native.startBackup({
@@ -95,8 +99,9 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
     const outcome = await watch(run, signal, (at) => {
       // The last block is read as if it were whole.
       const position = Math.min(at.position, source.size ?? at.position);
-      emit({ event: 'progress', total: source.size, ...at, position });
+      emit({ event: 'progress', total: source.size, ...at, position, ...endurance.look({ ...at, position }) });
     });
+    if (outcome.cancelled && isStrataError(signal.reason, 'BACKUP_TOO_SLOW')) throw signal.reason;
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
     return outcome;
   } catch (error) {

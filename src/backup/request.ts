@@ -29,6 +29,8 @@ export interface BackupRequest {
   readonly rateLimit?: number | undefined;
   /** zstd level, 1 (default) … 19. */
   readonly level?: number | undefined;
+  /** Seconds; a run that takes them, or clearly will take more, is stopped. Default: none. */
+  readonly maxDuration?: number | undefined;
   readonly dryRun?: boolean | undefined;
   /** Folder of the deduplication cache; default: under XDG_CACHE_HOME or ~/.cache. */
   readonly cacheFolder?: string | undefined;
@@ -47,6 +49,8 @@ export interface BackupOrder {
   readonly note: string;
   readonly rateLimit: number;
   readonly level: number;
+  /** Seconds. */
+  readonly maxDuration: number | null;
   readonly dryRun: boolean;
   readonly cacheFolder: string | undefined;
 }
@@ -65,6 +69,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     note: request.note ?? '',
     rateLimit: request.rateLimit ?? 0,
     level: request.level ?? 1,
+    maxDuration: request.maxDuration ?? null,
     dryRun: request.dryRun ?? false,
     cacheFolder: request.cacheFolder,
   };
@@ -79,6 +84,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
   if (!Number.isInteger(order.level) || order.level < 1 || order.level > 19) {
     throw refuse(`${order.level} is no compression level from 1 to 19`);
   }
+  if (order.maxDuration !== null && !(order.maxDuration > 0)) throw refuse(`${order.maxDuration} is no duration`);
   return order;
 }
 

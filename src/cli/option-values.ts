@@ -27,6 +27,11 @@ export function size(text: string): number {
   return bytes;
 }
 
+/** Bytes, or 0. */
+export function sizeOrNone(text: string): number {
+  return text === '0' ? 0 : size(text);
+}
+
 /** A power of two from 64K to 4M. */
 export function blockSize(text: string): number {
   const bytes = parseSize(text);
@@ -53,6 +58,13 @@ export function collect(text: string, gathered: readonly string[] | undefined): 
 export function text(value: string): string {
   if (value === '') throw new InvalidArgumentError('It takes a text that is not empty.');
   return value;
+}
+
+/** Seconds of `2d`, `8h`, `90min`. */
+export function duration(text: string): number {
+  const milliseconds = span(text);
+  if (milliseconds === 0) throw new InvalidArgumentError('It takes a time such as 8h, 2d or 90min.');
+  return milliseconds / 1000;
 }
 
 /** Milliseconds of `7d`, `24h`, `30min`, or 0. */

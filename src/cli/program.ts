@@ -43,6 +43,8 @@ Environment:
   STRATA_PASSWORD         its passphrase; or STRATA_PASSWORD_FILE, a file with it
   STRATA_S3_ENDPOINT      the server of an s3:// repository, when it is not AWS; STRATA_S3_PATH_STYLE=1 and
                           STRATA_S3_PLAIN_HTTP=1 stand for the options of these names
+  STRATA_LIMIT_CACHE      what copies of it may take in $XDG_CACHE_HOME/strata/storage, where they can be deleted at
+                          any time, when --limit-cache is not given
   AWS_ACCESS_KEY_ID, …    its keys and region, as the AWS tools read them; ~/.aws and AWS_PROFILE, too
   NO_COLOR                no colours
 

@@ -9,6 +9,8 @@ export interface ProgressState {
   readonly total: number | undefined;
   /** Seconds since the start. */
   readonly seconds: number;
+  /** Seconds left, where the action itself knows better than the rate so far. */
+  readonly left?: number | undefined;
 }
 
 const barWidth = 20;
@@ -24,7 +26,8 @@ export function progressText(state: ProgressState): string {
   }
   if (rate > 0) {
     parts.push(`${formatSize(rate)}/s`);
-    if (state.total !== undefined) parts.push(`${formatDuration(Math.max(0, state.total - state.done) / rate)} left`);
+    const left = state.left ?? Math.max(0, (state.total ?? 0) - state.done) / rate;
+    if (state.total !== undefined) parts.push(`${formatDuration(left)} left`);
   }
   return parts.join('  ');
 }

@@ -33,13 +33,13 @@ export class Progress {
     this.#started = this.#now();
   }
 
-  update(label: string, done: number, total: number | undefined): void {
+  update(label: string, done: number, total: number | undefined, left?: number): void {
     const now = this.#now();
     const terminal = this.#output.isTTY === true;
     const last = this.#shown ?? (terminal ? Number.NEGATIVE_INFINITY : this.#started);
     if (now - last < (terminal ? redrawEvery : lineEvery)) return;
     this.#shown = now;
-    const state = { label, done, total, seconds: (now - this.#started) / 1000 };
+    const state = { label, done, total, seconds: (now - this.#started) / 1000, left };
     if (terminal) {
       this.#output.write(clearLine + progressLine(state, this.#output.columns || 80));
       this.#drawn = true;

@@ -138,7 +138,7 @@ export class Session {
         this.#progress?.restart();
         break;
       case 'progress':
-        this.#progress?.update(this.#label, event.position, event.total ?? undefined);
+        this.#progress?.update(this.#label, event.position, event.total ?? undefined, event.secondsLeft ?? undefined);
         break;
       case 'warning':
         this.warn(event.message);
@@ -175,12 +175,13 @@ export class Session {
 /** What a person is told of the object storage. */
 function describeStorage(account: StorageAccount | undefined): string[] {
   if (account === undefined) return [];
-  const { requests, bytesUp, bytesDown, retries, estimate } = account;
+  const { requests, bytesUp, bytesDown, retries, fromCache, estimate } = account;
   const count = Object.values(requests).reduce((sum, n) => sum + n, 0);
   const again = retries === 0 ? '' : `, ${retries} tried again`;
+  const kept = fromCache.bytes === 0 ? '' : `, ${formatSize(fromCache.bytes)} from the cache`;
   const cost = estimate < 0.01 ? 'less than a cent' : `$${estimate.toFixed(2)}`;
   return [
-    `storage  ${count} requests${again}, ${formatSize(bytesUp)} up, ${formatSize(bytesDown)} down; about ${cost} at AWS's list prices`,
+    `storage  ${count} requests${again}, ${formatSize(bytesUp)} up, ${formatSize(bytesDown)} down${kept}; about ${cost} at AWS's list prices`,
   ];
 }
 

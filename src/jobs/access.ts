@@ -22,6 +22,8 @@ const mostClockError = 60_000;
 interface HowToOpen {
   /** Reads from the store itself, not from copies that were made before. */
   readonly fresh?: boolean;
+  /** Keeps what is read of packs on the local disk, for who reads it again. */
+  readonly keepRanges?: boolean;
   /** Hears what went over the network. */
   readonly emit?: Emit;
   /** Ends reading and storing of contents that is under way. */
@@ -32,10 +34,11 @@ interface HowToOpen {
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false, emit, signal }: HowToOpen = {},
+  { fresh = false, keepRanges = false, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
   const { location, storage } = access;
-  const repo = await Repository.open(location, access.passphrase, { storage, fresh, signal });
+  const warn = (warning: Warning) => emit?.({ event: 'warning', ...warning });
+  const repo = await Repository.open(location, access.passphrase, { storage, fresh, keepRanges, warn, signal });
   try {
     if (emit) warnOfClock(repo, emit);
     return await work(repo);
@@ -62,7 +65,11 @@ export function withReading<Result>(
   how: Omit<HowToOpen, 'emit'> = {},
 ): Promise<Result> {
   const warn = (warning: Warning) => emit({ event: 'warning', ...warning });
-  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), { ...how, emit });
+  return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), {
+    keepRanges: true,
+    ...how,
+    emit,
+  });
 }
 
 /** The passphrase for another process that opens the repository; null when none is needed. */

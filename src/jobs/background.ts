@@ -15,13 +15,15 @@ import { passphraseFor, type RepositoryAccess } from './access.ts';
 import { type JobEvent, reportedFailure } from './job.ts';
 
 /** The words of the line for settings that a child does not find in its environment. */
-function storageWords({ endpoint, pathStyle, plainHttp, uploadLimit, downloadLimit }: StorageSettings): string[] {
+function storageWords(settings: StorageSettings): string[] {
+  const { endpoint, pathStyle, plainHttp, uploadLimit, downloadLimit, cacheLimit } = settings;
   return [
     ...(endpoint === null ? [] : ['--s3-endpoint', endpoint]),
     ...(pathStyle ? ['--s3-path-style'] : []),
     ...(plainHttp ? ['--s3-plain-http'] : []),
     ...(uploadLimit === null ? [] : ['--limit-upload', String(uploadLimit)]),
     ...(downloadLimit === null ? [] : ['--limit-download', String(downloadLimit)]),
+    ...(cacheLimit === undefined ? [] : ['--limit-cache', String(cacheLimit)]),
   ];
 }
 

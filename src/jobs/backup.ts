@@ -10,15 +10,17 @@ export type { BackupRequest, BackupResult } from '../backup/backup.ts';
  * the store could put another strata.json there, and have the next backup made readable.
  */
 export function backupJob(access: RepositoryAccess, request: BackupRequest, job: Job): Promise<BackupResult> {
-  return runJob(job, (emit, signal) =>
-    withRepository(
+  return runJob(job, (emit, interrupt) => {
+    const early = new AbortController();
+    const signal = AbortSignal.any([interrupt, early.signal]);
+    return withRepository(
       access,
       async (repo) => {
         const { location, config } = repo;
         if (access.passphraseGiven && config.encryption === 'none') throw fail('ENCRYPTION_EXPECTED', { location });
-        return backup(repo, request, emit, signal);
+        return backup(repo, request, emit, signal, (reason) => early.abort(reason));
       },
       { emit, signal },
-    ),
-  );
+    );
+  });
 }

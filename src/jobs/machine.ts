@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { arch } from 'node:os';
 import { reasonOf } from '../errors.ts';
 import { whyNoDevice } from '../mount/drivers/dev-fuse.ts';
+import { bytesOfCopies, cachesOfStorage } from '../repository/stores/cache-room.ts';
 import { findCommand, isUsable } from './find-command.ts';
 import { examineWithoutRoot } from './without-root.ts';
 
@@ -52,6 +53,7 @@ export async function examineMachine(): Promise<Ability[]> {
     examineNode(),
     ...(await examineAddon()),
     await examineFuse(),
+    await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
@@ -82,6 +84,13 @@ async function examineFuse(): Promise<Ability> {
   const trouble = await whyNoDevice();
   const wanted = { name: 'FUSE', use: 'mounting restore points', remedy: trouble ?? '' };
   return ability(wanted, trouble === null ? '/dev/fuse' : null);
+}
+
+/** Copies of what lies in object storage. */
+async function examineCopies(): Promise<Ability> {
+  const folder = cachesOfStorage();
+  const detail = `${folder}: ${await bytesOfCopies(folder)} bytes, which can be deleted at any time`;
+  return { name: 'copies of object storage', found: true, required: false, detail, remedy: '' };
 }
 
 function ability(wanted: Omit<Tool, 'command'>, path: string | null): Ability {

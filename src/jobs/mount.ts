@@ -6,6 +6,7 @@ import { MountServer } from '../mount/mount-server.ts';
 import { OpenPoints } from '../mount/open-points.ts';
 import { Records } from '../mount/records/records.ts';
 import { LongReading } from '../repository/reading.ts';
+import type { Repository } from '../repository/repository.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 import { type Job, runJob } from './job.ts';
 import { clearBefore } from './leftovers.ts';
@@ -28,8 +29,8 @@ export interface MountRequest {
 export function mountJob(access: RepositoryAccess, request: MountRequest, job: Job): Promise<MountResult> {
   const { directory, driver, allowOther, cacheBytes } = request;
   const order = { directory, driver: drivers[driver], allowOther, point: null, overlay: null };
-  return runJob(job, (emit, signal) =>
-    withRepository(access, async (repo) => {
+  return runJob(job, (emit, signal) => {
+    const serve = async (repo: Repository) => {
       const reading = await LongReading.begin(repo, (warning) => emit({ event: 'warning', ...warning }));
       try {
         const records = new Records();
@@ -39,6 +40,7 @@ export function mountJob(access: RepositoryAccess, request: MountRequest, job: J
       } finally {
         await reading.end();
       }
-    }),
-  );
+    };
+    return withRepository(access, serve, { keepRanges: true, emit });
+  });
 }

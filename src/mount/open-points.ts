@@ -53,11 +53,7 @@ export class OpenPoints {
   static async create(repo: Repository, cacheBytes = defaultCacheBytes): Promise<OpenPoints> {
     const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
     const folder = join(caches, 'strata', repo.config.id);
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw fromSystem(error, `cannot make the cache folder ${folder}`);
-    }
+    await makeCacheFolder(folder);
     const { packs } = repo.store;
     const { blockSize } = repo.config;
     const store = native.openReadStore({ vault: repo.vault, packs, blockSize, cacheBytes, threads: 0 });
@@ -143,12 +139,22 @@ export class OpenPoints {
 
   async #merge({ id, size, manifest }: Point): Promise<Opened> {
     const { layers } = await chainOf(this.#repo, manifest, ['loc']);
+    // It may have been deleted since the last one was opened.
+    await makeCacheFolder(this.#folder);
     try {
       const point = await native.openPoint({ store: this.#store, chain: layers, size, folder: this.#folder });
       return { point, places: placesIn(layers) };
     } catch (error) {
       throw fromNative(error, `point ${id}`);
     }
+  }
+}
+
+async function makeCacheFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fromSystem(error, `cannot make the cache folder ${folder}`);
   }
 }
 

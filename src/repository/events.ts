@@ -19,6 +19,7 @@ export type WarningCode =
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
   | 'CLOCK_WRONG'
+  | 'TAKES_LONG'
   | 'MARK_NOT_WRITTEN'
   | 'READING_UNPROTECTED'
   | 'NOT_JOINED'
@@ -53,6 +54,9 @@ export type StrataEvent =
       readonly bytesRead?: number;
       readonly bytesNew?: number;
       readonly bytesStored?: number;
+      /** Of a backup: seconds that the rest will take, and bytes a second that arrive; null as long as too little is known. */
+      readonly secondsLeft?: number | null;
+      readonly storeRate?: number | null;
       readonly bytesWritten?: number;
       readonly bytesSkipped?: number;
     }

@@ -10,6 +10,19 @@ import type { Repository } from './repository.ts';
 /** Far longer than any write of one object takes. */
 const unfinishedAfter = 3_600_000;
 
+/**
+ * Has packs arrive that backups which died on this machine had begun to send; before the packs are listed. Not those of syntheses: they may be joined of
+ * parts of others, and their files hold the end alone.
+ */
+export async function finishUploads(repo: Repository, here: Here = thisProcess()): Promise<void> {
+  const { store } = repo;
+  const spools = await store.spools();
+  if (spools.length === 0) return;
+  for (const { id, dead, record } of await findLeases(repo, here)) {
+    if (dead && record?.purpose === 'backup' && spools.includes(id)) await store.finishUploads(id);
+  }
+}
+
 /** Removes what dead runs left, and tells of each that had not come to its point. */
 export async function clearLeftovers(
   repo: Repository,

@@ -318,6 +318,8 @@ const cases: Readonly<Record<string, Case>> = {
     'It takes a whole number from 1 to 19',
   ),
   'garbage as rate limit': option(['backup', 'x', '--rate-limit', 'fast'], 'It takes a size'),
+  'garbage as longest duration': option(['backup', 'x', '--max-duration', 'soon'], 'It takes a time such as'),
+  'garbage as limit of the cache': option(['points', '--limit-cache', '5X'], 'It takes a size'),
   'garbage as tag': option(['backup', 'x', '--tag', ''], 'It takes a text that is not empty'),
   'garbage as machine': option(['backup', 'x', '--machine', ''], 'It takes a text that is not empty'),
   'garbage as limit': option(['points', '--limit', '-1'], 'It takes a whole number of 0 or more'),

@@ -26,12 +26,28 @@ const runsOf = (name: string): Promise<Json[]> => bench.document(['runs', '--job
 
 describe('a saved backup', () => {
   test('is added, shown, listed, run, and removed; its runs stay', async () => {
-    const words = ['life', 'backup', '--source', 'disk.img', '--machine', 'm', '--disk', 'life', '--every', '90m'];
+    const words = [
+      'life',
+      'backup',
+      '--source',
+      'disk.img',
+      '--machine',
+      'm',
+      '--disk',
+      'life',
+      '--every',
+      '90m',
+      '--max-duration',
+      '8h',
+    ];
     const { job } = await add(...words, '--dry-run');
     expect(await readdir(bench.folder)).not.toContain('jobs');
     const added = await add(...words);
     expect(added.job).toEqual({ ...job, saved: added.job.saved });
-    expect(added.job).toMatchObject({ repository: env.STRATA_REPO, settings: { source: disk, type: 'scheduled' } });
+    expect(added.job).toMatchObject({
+      repository: env.STRATA_REPO,
+      settings: { source: disk, type: 'scheduled', maxDuration: 28_800 },
+    });
     expect(await bench.document(['job', 'show', 'life'], { env })).toMatchObject({ name: 'life', last: null });
 
     const events = await run('life');
@@ -300,6 +316,8 @@ describe('what is asked wrongly', () => {
     [['add', 'a', 'backup', ...source, '--snapshot', 'required'], 1, /not supported yet/],
     [['add', 'a', 'backup', ...source, '--tracker', 'usn'], 1, /not supported yet/],
     [['add', 'a', 'backup', ...source, '--sample', '5'], 2, '--sample does not go with a backup job'],
+    [['add', 'a', 'verify', '--max-duration', '8h'], 2, '--max-duration does not go with a verify job'],
+    [['add', 'a', 'backup', ...source, '--max-duration', '0h'], 2, /It takes a time such as 8h/],
     [['add', 'a', 'verify', '--source', disk], 2, '--source does not go with a verify job'],
     [['add', 'a', 'verify', '--keep-last', '1'], 2, '--keep-last does not go with a verify job'],
     [['add', 'a', 'verify', '--sample', '0'], 2, /It takes a percentage/],

@@ -1,9 +1,11 @@
 /** A repository in a bucket, from the command line: all that a local one can do, and what can go wrong on the way. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeleteBucketPolicyCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { CacheRoom } from '../../src/repository/stores/cache-room.ts';
+import { chunkBytes, RangeCache } from '../../src/repository/stores/range-cache.ts';
 import { environmentFor, limitedUser } from '../lab/ceph.ts';
 import { type FaultProxy, startFaultProxy } from '../lab/fault-proxy.ts';
 import { announceNoCeph, clientOf, makeBucket, sharedCeph } from '../lab/shared-ceph.ts';
@@ -77,6 +79,48 @@ describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () =>
       await bench.document(['umount', directory], { env });
     }
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('gives a second mount what a first one read without asking the server, and goes by it when that is wrong', async () => {
+    const directory = bench.path('mounted-twice');
+    await mkdir(directory);
+    const copies = bench.path('copies');
+    const kept = { ...env, XDG_CACHE_HOME: copies };
+    const askedFor = () => proxy.asked.filter(({ method, url }) => method === 'GET' && url.includes('/packs/')).length;
+    const readMounted = async (meanwhile = async () => {}) => {
+      const before = askedFor();
+      await bench.document(['mount', directory], { env: kept });
+      try {
+        await meanwhile();
+        expect(await sha256(join(directory, 'm/d/latest/disk.raw'))).toBe(await sha256(disk));
+      } finally {
+        await bench.document(['umount', directory], { env: kept });
+      }
+      return askedFor() - before;
+    };
+    expect(await readMounted()).toBeGreaterThan(10);
+    expect(await readMounted()).toBe(0);
+
+    const restored = ['restore', 'm/d@latest', '--to', bench.path('kept.img')];
+    const { storage } = (await bench.events(restored, { env: kept })).at(-1);
+    expect(storage.requests.GetObject).toBeLessThan(30);
+    expect(storage.fromCache).toMatchObject({ bytes: expect.toSatisfy((bytes: number) => bytes > 80 * mib) });
+    expect(await sha256(bench.path('kept.img'))).toBe(await sha256(disk));
+
+    // Copies of wrong bytes that fit their sums.
+    const files = (await readdir(copies, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const packs = files.filter(({ parentPath }) => /\/copies\/packs\/..$/.test(parentPath));
+    expect(packs.length).toBeGreaterThan(2);
+    for (const { parentPath, name } of packs) {
+      const cache = new RangeCache(new CacheRoom(parentPath, 2 ** 30), (warning) => expect(warning).toBeUndefined());
+      cache.keep(name, 10 * chunkBytes, makeBytes(chunkBytes, 1));
+      await cache.settled();
+    }
+    expect(await readMounted()).toBeGreaterThan(0);
+    expect(await readMounted()).toBe(0);
+    expect(await readMounted(() => rm(join(copies, 'strata'), { recursive: true }))).toBeGreaterThan(10);
+    const none = { ...kept, STRATA_LIMIT_CACHE: '0' };
+    expect((await bench.events([...restored, '--force'], { env: none })).at(-1).storage.fromCache.bytes).toBe(0);
   });
 
   test('is merged, thinned and collected', async () => {

@@ -1,9 +1,12 @@
 /**
- * A bad network in front of a real server: delays, slow lines, refusals, connections cut on the way up or down, answers that are lost after
+ * A bad network in front of a real server: delays, slow lines, losses, refusals, connections cut on the way up or down, answers that are lost after
  * the server has done what was asked. It passes everything on as it is, so signatures stay right.
  */
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+
+/** Milliseconds for which a connection stands still. */
+const stall = 500;
 
 /** What becomes of a request; null: it is passed on. */
 export type Fault =
@@ -27,9 +30,17 @@ export interface Asked {
   readonly n: number;
 }
 
+export interface Loss {
+  readonly kind: 'reset' | 'stall';
+  readonly after: number;
+}
+
 export interface Conditions {
-  /** Milliseconds before each request is passed on. */
+  /** Milliseconds before each request is passed on, and before each answer is. */
   delay?: number;
+  delayBack?: number;
+  /** What a request suffers on its way, after so many bytes of its body or at its end: its connection is reset, or stands still for a while. */
+  lose?: () => Loss | null;
   /** Bytes a second, both ways together, over all connections. */
   rate?: number;
   fault?: (asked: Asked) => Fault | null;
@@ -43,6 +54,10 @@ export interface FaultProxy {
   readonly conditions: Conditions;
   /** All that was asked. */
   readonly asked: readonly Asked[];
+  /** Bytes of bodies that came from the client, and that it was given. */
+  readonly bytes: { readonly up: number; readonly down: number };
+  /** Waits until so many have come from the client. */
+  received(bytes: number): Promise<void>;
   /** Refuses connections, and cuts those that there are. */
   unplug(): Promise<void>;
   plugIn(): Promise<void>;
@@ -53,6 +68,8 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
   const { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const asked: Asked[] = [];
+  const bytes = { up: 0, down: 0 };
+  const awaited = new Set<() => void>();
   let free = 0;
   /** Waits for its share of the line. */
   const pace = async (bytes: number) => {
@@ -68,6 +85,15 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
     asked.push(it);
     const fault = conditions.fault?.(it) ?? null;
     if (conditions.delay !== undefined) await wait(conditions.delay);
+    let loss = conditions.lose?.() ?? null;
+    /** Whether the connection is lost. */
+    const suffer = async () => {
+      const { kind } = loss ?? {};
+      loss = null;
+      if (kind === 'stall') await wait(stall);
+      if (kind === 'reset') incoming.socket.resetAndDestroy();
+      return kind === 'reset';
+    };
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'refuse') {
       incoming.resume();
@@ -84,6 +110,12 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
     let sent = 0;
     for await (const chunk of incoming) {
       sent += chunk.length;
+      bytes.up += chunk.length;
+      for (const look of awaited) look();
+      if (loss !== null && sent > loss.after && (await suffer())) {
+        forward.destroy();
+        return;
+      }
       if (fault?.kind === 'cut-up' && sent > fault.after) {
         forward.destroy();
         incoming.socket.destroy();
@@ -94,15 +126,18 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
     }
     forward.end();
     const answer = await answered;
+    if (await suffer()) return;
     if (fault?.kind === 'lose-answer') {
       answer.resume();
       answer.on('end', () => incoming.socket.destroy());
       return;
     }
+    if (conditions.delayBack !== undefined) await wait(conditions.delayBack);
     outgoing.writeHead(answer.statusCode ?? 500, conditions.alter?.(answer.headers) ?? answer.headers);
     let given = 0;
     for await (const chunk of answer) {
       given += chunk.length;
+      bytes.down += chunk.length;
       if (fault?.kind === 'cut-down' && given > fault.after) {
         incoming.socket.destroy();
         return;
@@ -132,6 +167,17 @@ export async function startFaultProxy(target: string, conditions: Conditions = {
     endpoint: `http://127.0.0.1:${address.port}`,
     conditions,
     asked,
+    bytes,
+    received: (wanted) =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (bytes.up < wanted) return;
+          awaited.delete(look);
+          resolve();
+        };
+        awaited.add(look);
+        look();
+      }),
     unplug,
     plugIn: () => listen(address.port),
     close: async () => {

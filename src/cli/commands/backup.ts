@@ -4,7 +4,7 @@ import { fail } from '../../errors.ts';
 import type { BackupRequest, BackupResult } from '../../jobs/backup.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, compressionLevel, size, text } from '../option-values.ts';
+import { collect, compressionLevel, duration, size, text } from '../option-values.ts';
 import { fields } from '../table.ts';
 import { formatDuration, formatSize } from '../units.ts';
 
@@ -24,6 +24,7 @@ interface BackupOptions {
   readonly note?: string;
   readonly rateLimit?: number;
   readonly compression?: number;
+  readonly maxDuration?: number;
   readonly dryRun?: true;
 }
 
@@ -47,6 +48,7 @@ export function addBackup(program: Command): void {
     .option('--note <text>', 'a remark')
     .option('--rate-limit <size>', 'read at most so many bytes a second', size)
     .option('--compression <level>', 'zstd level, 1 to 19', compressionLevel)
+    .option('--max-duration <time>', 'stop when it takes longer, or clearly will: 8h, 90min', duration)
     .option('--dry-run', 'say what would be done, and write nothing')
     .addHelpText(
       'after',

@@ -4,7 +4,7 @@ import type { AddResult, JobSettings } from '../../jobs/schedule/add.ts';
 import { perform } from '../action.ts';
 import { diskOf } from '../disk-name.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { collect, percent, span, text, wholeNumber } from '../option-values.ts';
+import { collect, duration, percent, span, text, wholeNumber } from '../option-values.ts';
 import { addRetentionOptions, type RetentionOptions, rulesOf } from '../retention-options.ts';
 import { describeSchedule } from '../schedule.ts';
 import { fields } from '../table.ts';
@@ -20,6 +20,7 @@ interface AddOptions extends RetentionOptions {
   readonly tracker?: string;
   readonly type?: (typeof pointTypes)[number];
   readonly tag?: readonly string[];
+  readonly maxDuration?: number;
   readonly sample?: number;
   readonly only?: readonly string[];
   readonly maxChain?: number;
@@ -48,7 +49,7 @@ const keepOptions = [
 
 /** Options that not every kind of job takes. */
 const optionsOf = {
-  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag', ...keepOptions],
+  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag', 'maxDuration', ...keepOptions],
   verify: ['sample'],
   consolidate: ['only', 'maxChain', 'fullEvery', 'mode', 'grace', 'maxUnused', ...keepOptions],
 } as const satisfies Record<Kind, readonly (keyof AddOptions)[]>;
@@ -73,6 +74,7 @@ export function addJobAdd(job: Command): void {
     .option('--tracker <name>', 'backup: auto, off, or the name of a change tracker (default: auto)', text)
     .addOption(new Option('--type <type>', 'backup: type of its points (default: scheduled)').choices(pointTypes))
     .option('--tag <tag>', 'backup: mark its points; may be given several times', collect)
+    .option('--max-duration <time>', 'backup: stop when it takes longer, or clearly will: 8h, 90min', duration)
     .option('--sample <percent>', 'verify: read only so many of the blocks, chosen at random', percent)
     .option('--only <machine/disk>', 'consolidate: this disk; may be given several times (default: all)', collect)
     .option('--max-chain <n>', 'consolidate: merge chains of more than n points', wholeNumber(1))
@@ -131,9 +133,9 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
     const disks = only === undefined ? null : only.map(diskOf);
     return { kind, disks, maxChain, fullEvery, mode, keep, grace, maxUnused: maxUnused ? maxUnused / 100 : null };
   }
-  const { source, machine, disk, snapshot, tracker, type, tag } = options;
+  const { source, machine, disk, snapshot, tracker, type, tag, maxDuration } = options;
   if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, keep };
+  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, maxDuration, keep };
 }
 
 /** `keepLast` → `--keep-last`. */

@@ -22,7 +22,7 @@ import { jobPath, writeSavedJob } from './saved-jobs.ts';
 export type JobSettings =
   | ({ readonly kind: 'backup' } & Pick<
       BackupRequest,
-      'machine' | 'disk' | 'snapshot' | 'tracker' | 'type' | 'tags'
+      'machine' | 'disk' | 'snapshot' | 'tracker' | 'type' | 'tags' | 'maxDuration'
     > & {
         readonly source: string;
         /** What to keep after each backup; null: everything. */
@@ -103,7 +103,9 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
   checkTrackerPolicy(tracker);
   const source = resolve(given.source);
   const rules = keepOf(keep, timeZone);
-  return { kind, settings: { source, machine, disk, snapshot, tracker, type, tags: [...tags], keep: rules } };
+  const longest = given.maxDuration === undefined ? {} : { maxDuration: given.maxDuration };
+  const filled = { source, machine, disk, snapshot, tracker, type, tags: [...tags], ...longest, keep: rules };
+  return { kind, settings: filled };
 }
 
 /** `undefined` is no type of point. */

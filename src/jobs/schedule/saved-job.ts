@@ -21,6 +21,7 @@ const storageSchema = z.strictObject({
   plainHttp: z.boolean(),
   uploadLimit: limit,
   downloadLimit: limit,
+  cacheLimit: z.int().nonnegative().optional(),
 });
 
 /** An interval from one start to the next, or a calendar. */
@@ -80,6 +81,8 @@ const backupSettings = z.strictObject({
   tracker: someText,
   type: z.enum(['manual', 'scheduled', 'snapshot', 'pre-deploy']),
   tags: z.array(someText),
+  /** Seconds; a run that takes longer, or clearly will, is stopped. */
+  maxDuration: z.int().positive().optional(),
   /** Which points of the disk stay after each backup; null: all. */
   keep: keepSchema.nullable(),
 });

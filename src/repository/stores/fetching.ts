@@ -6,9 +6,15 @@
 import { isStrataError, reasonOf } from '../../errors.ts';
 import { type FetchRequest, native, type Remote } from '../../native.ts';
 
+export interface FetchedRange {
+  readonly bytes: Buffer;
+  /** Whether some of it is a copy that was kept on this machine. */
+  readonly copied: boolean;
+}
+
 export interface RangeSource {
-  /** A part of an object, shorter when it ends before; OBJECT_MISSING. */
-  range(name: string, offset: number, length: number): Promise<Buffer>;
+  /** A part of an object, shorter when it ends before; OBJECT_MISSING. `fresh`: no copy of it, for one was wrong. */
+  range(name: string, offset: number, length: number, fresh: boolean): Promise<FetchedRange>;
   /** OBJECT_MISSING when there is none. */
   size(name: string): Promise<number>;
 }
@@ -60,12 +66,15 @@ export class Fetching {
     const last = run.at(-1);
     if (first === undefined || last === undefined) return;
     try {
-      const bytes = await this.#source.range(first.name, first.offset, last.offset + last.length - first.offset);
+      const fresh = run.some((request) => request.fresh);
+      const length = last.offset + last.length - first.offset;
+      const { bytes, copied } = await this.#source.range(first.name, first.offset, length, fresh);
       for (const { number, offset, length } of run) {
         native.remoteDeliver(
           this.remote,
           number,
           bytes.subarray(offset - first.offset, offset - first.offset + length),
+          copied,
         );
       }
     } catch (error) {

@@ -186,6 +186,8 @@ export class LocalStore implements ObjectStore {
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   }
 
+  async finishUploads(): Promise<void> {}
+
   async clearSpool(run: string): Promise<void> {
     try {
       failpoint('store.clear');

@@ -1,35 +1,30 @@
 /**
- * Copies of objects on the local disk: block maps, which the addon reads as files. It can be deleted at any time, is
- * shared by all processes of a user, and bounded: what was used longest ago goes first.
+ * Copies of whole objects on the local disk: block maps, which the addon reads as files. It can be deleted at any time, and is
+ * shared by all processes of a user.
  *
  * A copy has its name when it is whole and synced, so a process that is killed leaves none that is not. Objects never change, so a copy is
  * never out of date; whether the object is still there, the store is asked. What was used within half an hour stays, for another process may have
  * it open by its name.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { LRUCache } from 'lru-cache';
+import { mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { CacheRoom } from './cache-room.ts';
 
-const inUse = 30 * 60_000;
 const touchEvery = 10 * 60_000;
 
 export class ObjectCache {
-  readonly folder: string;
-  readonly #limit: number;
-  #index: Promise<LRUCache<string, { readonly bytes: number }>> | undefined;
+  readonly #room: CacheRoom;
   /** Files that this process may have open by name: kept fresh, so that no other removes them. */
   readonly #held = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `limit` in bytes. */
-  constructor(folder: string, limit: number) {
-    this.folder = folder;
-    this.#limit = limit;
+  constructor(room: CacheRoom) {
+    this.#room = room;
   }
 
   pathOf(name: string): string {
-    return join(this.folder, name);
+    return this.#room.pathOf(name);
   }
 
   /** Size of a copy, which stays as long as this process has the cache open; null when there is none. */
@@ -86,8 +81,7 @@ export class ObjectCache {
   }
 
   async #count(name: string): Promise<void> {
-    const { size } = await stat(this.pathOf(name));
-    (await this.#opened()).set(name, { bytes: size });
+    await this.#room.grown(name, (await stat(this.pathOf(name))).size);
   }
 
   #hold(path: string): void {
@@ -96,42 +90,5 @@ export class ObjectCache {
       const now = new Date();
       for (const held of this.#held) utimes(held, now, now).catch(() => undefined);
     }, touchEvery).unref();
-  }
-
-  /** What is in the folder, used longest ago first. */
-  #opened(): Promise<LRUCache<string, { readonly bytes: number }>> {
-    this.#index ??= this.#read();
-    return this.#index;
-  }
-
-  async #read(): Promise<LRUCache<string, { readonly bytes: number }>> {
-    const index = new LRUCache<string, { readonly bytes: number }>({
-      maxSize: this.#limit,
-      sizeCalculation: ({ bytes }) => Math.max(1, bytes),
-      dispose: (_, name, reason) => {
-        if (reason === 'evict') void this.#remove(name);
-      },
-    });
-    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true }).catch(() => []);
-    const found: { name: string; bytes: number; used: number }[] = [];
-    for (const entry of entries.filter((it) => it.isFile())) {
-      const path = join(entry.parentPath, entry.name);
-      const facts = await stat(path).catch(() => null);
-      if (facts === null) continue;
-      if (entry.name.endsWith('.part')) {
-        if (facts.mtimeMs < Date.now() - inUse) await rm(path, { force: true });
-        continue;
-      }
-      found.push({ name: path.slice(this.folder.length + 1), bytes: facts.size, used: facts.mtimeMs });
-    }
-    for (const { name, bytes } of found.sort((a, b) => a.used - b.used)) index.set(name, { bytes });
-    return index;
-  }
-
-  /** Removes a copy that nobody can be using; one that somebody may use is left to whoever opens the cache next. */
-  async #remove(name: string): Promise<void> {
-    const path = this.pathOf(name);
-    const facts = await stat(path).catch(() => null);
-    if (facts !== null && facts.mtimeMs < Date.now() - inUse) await rm(path, { force: true });
   }
 }

@@ -1,6 +1,7 @@
 /** The object store of a location: a folder, or a bucket. What talks to buckets is loaded only for them. */
 import { resolve } from 'node:path';
 import { fail, type StrataError } from '../../errors.ts';
+import type { Warning } from '../events.ts';
 import { createLocalStore, tryLocalPlace } from './create.ts';
 import { LocalStore } from './local.ts';
 import type { LockRule } from './lock.ts';
@@ -13,6 +14,10 @@ export interface StoreOptions {
   readonly storage?: StorageSettings | undefined;
   /** Uses no copies that were made before: for who is to say what is in the store. */
   readonly fresh?: boolean | undefined;
+  /** Keeps what is read of packs on the local disk, for who reads it again. */
+  readonly keepRanges?: boolean | undefined;
+  /** Hears of what does not work, and is not needed. */
+  readonly warn?: ((warning: Warning) => void) | undefined;
   /** Ends reading and storing of contents that is under way. */
   readonly signal?: AbortSignal | undefined;
 }

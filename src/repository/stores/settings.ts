@@ -9,6 +9,8 @@ export interface StorageSettings {
   /** Bytes a second; null: no limit. */
   readonly uploadLimit: number | null;
   readonly downloadLimit: number | null;
+  /** Bytes of copies kept on the local disk for one repository (default: 4 GiB); 0: no more of packs than is in memory. */
+  readonly cacheLimit?: number | undefined;
 }
 
 export const usualSettings: StorageSettings = {

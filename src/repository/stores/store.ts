@@ -85,6 +85,8 @@ export interface ObjectStore {
   spool(run: string): Promise<string>;
   /** Runs that have a spool folder. */
   spools(): Promise<readonly string[]>;
+  /** Sends the rest of the packs of a backup that died while they were sent in parts from this machine, if their files are in its spool folder still. */
+  finishUploads(run: string): Promise<void>;
   /** Removes the spool folder of a run and what is in it. */
   clearSpool(run: string): Promise<void>;
   /** Removes what writes left behind that were killed before this instant, or that are of runs known to be dead. */

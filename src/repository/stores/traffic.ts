@@ -7,6 +7,13 @@ export interface Traffic {
   readonly bytesUp: number;
   readonly bytesDown: number;
   readonly retries: number;
+  /** What needed not to be asked for, as it was kept on this machine. */
+  readonly fromCache: FromCache;
+}
+
+export interface FromCache {
+  readonly requests: number;
+  readonly bytes: number;
 }
 
 /** Of both. */
@@ -18,6 +25,10 @@ export function addTraffic(a: Traffic, b: Traffic): Traffic {
     bytesUp: a.bytesUp + b.bytesUp,
     bytesDown: a.bytesDown + b.bytesDown,
     retries: a.retries + b.retries,
+    fromCache: {
+      requests: a.fromCache.requests + b.fromCache.requests,
+      bytes: a.fromCache.bytes + b.fromCache.bytes,
+    },
   };
 }
 

@@ -1,17 +1,23 @@
-/** So many at once, in the order in which they came; fewer for a while when the other side asks for it. */
+/** So many at once, in the order in which they came; fewer for a while when the other side, or the line, asks for it. */
 export class Turns {
   readonly #most: number;
+  readonly #slow: number;
   #allowed: number;
   #taken = 0;
   readonly #waiting: (() => void)[] = [];
+  /** How often fewer were asked for. */
+  #asked = 0;
 
-  constructor(most: number) {
+  /** `first`: at once in the beginning; `slow`: milliseconds, and work that takes as long asks for fewer. */
+  constructor(most: number, { first = most, slow = Number.POSITIVE_INFINITY } = {}) {
     this.#most = most;
-    this.#allowed = most;
+    this.#allowed = first;
+    this.#slow = slow;
   }
 
   /** Halves how many there may be at once; each that ends well brings back a part of it. */
   fewer(): void {
+    this.#asked += 1;
     this.#allowed = Math.max(1, this.#allowed / 2);
   }
 
@@ -20,9 +26,13 @@ export class Turns {
       this.#waiting.push(resolve);
       this.#admit();
     });
+    const before = this.#asked;
+    const started = performance.now();
     try {
       const result = await work();
-      this.#allowed = Math.min(this.#most, this.#allowed + 1 / this.#allowed);
+      if (performance.now() - started >= this.#slow) this.fewer();
+      const more = this.#asked === 0 ? 1 : 1 / this.#allowed;
+      if (this.#asked === before) this.#allowed = Math.min(this.#most, this.#allowed + more);
       return result;
     } finally {
       this.#taken -= 1;

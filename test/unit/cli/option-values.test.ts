@@ -4,8 +4,10 @@ import {
   blockSize,
   collect,
   compressionLevel,
+  duration,
   percent,
   size,
+  sizeOrNone,
   text,
   wholeNumber,
 } from '../../../src/cli/option-values.ts';
@@ -17,10 +19,14 @@ describe('what is accepted', () => {
     ['blockSize', blockSize, '262144', 262144],
     ['compressionLevel', compressionLevel, '1', 1],
     ['compressionLevel', compressionLevel, '19', 19],
+    ['duration', duration, '90min', 5400],
+    ['duration', duration, '8h', 28_800],
     ['percent', percent, '10', 10],
     ['percent', percent, '0.5%', 0.5],
     ['percent', percent, '100', 100],
     ['size', size, '10M', 10485760],
+    ['sizeOrNone', sizeOrNone, '0', 0],
+    ['sizeOrNone', sizeOrNone, '20G', 21474836480],
     ['wholeNumber(0)', wholeNumber(0), '0', 0],
     ['text', text, 'x', 'x'],
   ])('%s takes %4$s', (_name, parse, given, value) => {
@@ -46,6 +52,7 @@ describe('what is refused, and what is said', () => {
       ['0', '20', '-1', '3.5', 'fast', ''],
       'It takes a whole number from 1 to 19.',
     ],
+    ['duration', duration, ['0', '0h'], 'It takes a time such as 8h, 2d or 90min.'],
     ['percent', percent, ['0', '101', '-5', 'all', '', '1e1'], 'It takes a percentage above 0, up to 100.'],
     ['size', size, ['0', '', '10X', '1.5M'], 'It takes a size in bytes, or with K, M, G or T, such as 512K.'],
     [

@@ -15,6 +15,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -22,11 +23,13 @@ import {
 import { fail, isStrataError } from '../../../errors.ts';
 import type { LockMode } from '../lock.ts';
 import type { Traffic } from '../traffic.ts';
+import { Turns } from '../turns.ts';
 import { answerOf, isBroken, isMissing, isPassing, isTaken, nameOf, statusOf } from './failure.ts';
 import type { PacedHandler } from './pace.ts';
 import { Requests, type RequestsOptions, type SendOptions, type Signal } from './requests.ts';
 import { modeNames, Retentions } from './retentions.ts';
 import { Versions } from './versions.ts';
+import type { Vigil } from './vigil.ts';
 
 export interface Entry {
   readonly key: string;
@@ -39,6 +42,10 @@ export interface Entry {
 export interface Part {
   readonly number: number;
   readonly etag: string;
+}
+
+export interface ArrivedPart extends Part {
+  readonly bytes: number;
 }
 
 export interface Unfinished {
@@ -65,13 +72,25 @@ export interface LockedEntry {
 }
 
 interface CreateOptions {
-  /** `once`: it is not sent again when the connection breaks, as the caller knows a better way. */
+  /** `once`: it is not sent again when the connection breaks, and given up when it takes long, as the caller knows a better way. */
   readonly mode?: 'patient' | 'once';
   readonly lock?: Lock | undefined;
   readonly signal?: Signal;
 }
 
+/** Of those that carry contents. On a line that is slow one after the other arrives sooner, and less is lost when it breaks. */
+const sendingAtOnce = { most: 16, first: 1 };
+const receivingAtOnce = { most: 32, first: 4 };
+/** Bytes from which on a body is such a content. */
+const largeBody = 1024 ** 2;
+/** Milliseconds that one may take: longer, and there are fewer at once, and packs are sent in parts. */
+export const long = 20_000;
 const keysAtOnce = 1000;
+
+/** As of a connection that broke: there is a better way. */
+function tooLong(): Error {
+  return Object.assign(new Error('the line is slow'), { name: 'TimeoutError' });
+}
 
 export class Bucket {
   readonly name: string;
@@ -86,6 +105,11 @@ export class Bucket {
   readonly #takesNewest: boolean;
   /** The newest is the object, and others lie below it. */
   #leavesVersions = false;
+  readonly #vigil: Vigil;
+  readonly #sending = new Turns(sendingAtOnce.most, { first: sendingAtOnce.first, slow: long });
+  readonly #receiving = new Turns(receivingAtOnce.most, { first: receivingAtOnce.first, slow: long });
+  /** Bytes a second of the last large body that was sent; null: none was. */
+  #sendRate: number | null = null;
   #bytesUp = 0;
   #bytesDown = 0;
   /** Some servers cannot remove many at once. */
@@ -96,6 +120,7 @@ export class Bucket {
     if (this.#takesNewest) this.#versioned = false;
     this.#requests = new Requests(options);
     this.#handler = options.handler;
+    this.#vigil = options.vigil;
     this.#versions = new Versions(this.#requests);
     this.retentions = new Retentions(this.#requests);
     this.name = options.name;
@@ -123,7 +148,13 @@ export class Bucket {
 
   get traffic(): Traffic {
     const { counts, retries } = this.#requests;
-    return { requests: counts, bytesUp: this.#bytesUp, bytesDown: this.#bytesDown, retries };
+    return {
+      requests: counts,
+      bytesUp: this.#bytesUp,
+      bytesDown: this.#bytesDown,
+      retries,
+      fromCache: { requests: 0, bytes: 0 },
+    };
   }
 
   /** Creates an object: OBJECT_EXISTS when there is one of that key. */
@@ -139,7 +170,8 @@ export class Bucket {
     });
     const send = async (options: SendOptions) => {
       try {
-        return await this.#client.send(put, options);
+        const most = mode === 'once' ? long : null;
+        return await this.#sendBody(body.length, options, most, (limited) => this.#client.send(put, limited));
       } catch (error) {
         uncertain ||= isPassing(error);
         throw error;
@@ -206,7 +238,10 @@ export class Bucket {
       return { VersionId, content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
     };
     const permission = version === undefined ? undefined : 's3:GetObjectVersion';
-    const { VersionId, content } = await this.#requests.send('GetObject', key, receive, { signal, permission });
+    const inTurn = (options: SendOptions) => this.#receiving.take(() => receive(options));
+    const large = (range?.length ?? 0) >= largeBody;
+    const how = { signal, permission };
+    const { VersionId, content } = await this.#requests.send('GetObject', key, large ? inTurn : receive, how);
     this.#bytesDown += content.length;
     // What was given is the newest version.
     if (this.#heard(VersionId) && version === undefined) return this.get(key, range, signal);
@@ -315,21 +350,36 @@ export class Bucket {
   }
 
   async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array, signal?: Signal): Promise<Part> {
+    const command = new UploadPartCommand({
+      Bucket: this.name,
+      Key: key,
+      UploadId: uploadId,
+      PartNumber: number,
+      Body: body,
+      ContentLength: body.length,
+    });
     const send = (options: SendOptions) =>
-      this.#client.send(
-        new UploadPartCommand({
-          Bucket: this.name,
-          Key: key,
-          UploadId: uploadId,
-          PartNumber: number,
-          Body: body,
-          ContentLength: body.length,
-        }),
-        options,
-      );
+      this.#sendBody(body.length, options, null, (limited) => this.#client.send(command, limited));
     const { ETag = '' } = await this.#requests.send('UploadPart', key, send, { signal });
     this.#bytesUp += body.length;
     return { number, etag: ETag };
+  }
+
+  /** The parts of an upload that have arrived. */
+  async arrivedParts(key: string, uploadId: string): Promise<ArrivedPart[]> {
+    const found: ArrivedPart[] = [];
+    for (let marker: { PartNumberMarker?: string } = {}; ; ) {
+      const page = await this.#requests.send('ListParts', key, (options) =>
+        this.#client.send(
+          new ListPartsCommand({ Bucket: this.name, Key: key, UploadId: uploadId, ...marker }),
+          options,
+        ),
+      );
+      for (const { PartNumber = 0, ETag = '', Size = 0 } of page.Parts ?? [])
+        found.push({ number: PartNumber, etag: ETag, bytes: Size });
+      if (!page.IsTruncated || page.NextPartNumberMarker === undefined) return found;
+      marker = { PartNumberMarker: page.NextPartNumberMarker };
+    }
   }
 
   /** Has the server make a part of a range of another object, which must be whole within it; `etag`: of that object. */
@@ -410,6 +460,7 @@ export class Bucket {
   }
 
   close(): void {
+    this.#vigil.close();
     this.#client.destroy();
   }
 
@@ -444,6 +495,33 @@ export class Bucket {
       // It costs space until somebody who may, or a rule of the bucket, removes it.
       if (!isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
     }
+  }
+
+  /** Sends contents in their turn, for at most so many milliseconds, and heeds how fast the line is. */
+  async #sendBody<Answer>(
+    bytes: number,
+    options: SendOptions,
+    most: number | null,
+    send: (options: SendOptions) => Promise<Answer>,
+  ): Promise<Answer> {
+    if (bytes < largeBody) return send(options);
+    return this.#sending.take(async () => {
+      const slow = this.#sendRate !== null && bytes / this.#sendRate >= long / 1000;
+      if (slow && most !== null) throw tooLong();
+      const started = performance.now();
+      const late = most === null ? null : AbortSignal.timeout(most);
+      const signals = [late, options.abortSignal].filter((signal) => signal !== null && signal !== undefined);
+      try {
+        const answer = await send(signals.length > 0 ? { abortSignal: AbortSignal.any(signals) } : {});
+        this.#sendRate = (bytes * 1000) / (performance.now() - started);
+        return answer;
+      } catch (error) {
+        if (!late?.aborted || options.abortSignal?.aborted) throw error;
+        this.#sendRate = (bytes * 1000) / long;
+        this.#sending.fewer();
+        throw tooLong();
+      }
+    });
   }
 
   async #holds(key: string, body: Uint8Array): Promise<boolean> {

@@ -5,31 +5,29 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { fail } from '../../../errors.ts';
 import type { StorageSettings } from '../settings.ts';
 import { Pace, PacedHandler } from './pace.ts';
+import { Vigil } from './vigil.ts';
 
 /** Requests at once are limited below this; the rest is for those that end. */
 const connections = 96;
-/** Milliseconds without a byte after which a connection counts as dead. */
+/** Milliseconds in which nothing moves after which a connection counts as dead. */
 const silence = 60_000;
 const connecting = 10_000;
 
 export interface Connection {
   readonly client: S3Client;
   readonly handler: PacedHandler;
+  readonly vigil: Vigil;
 }
 
 /** Makes a client. USAGE for an endpoint that is no URL, or is plain http without being allowed. */
 export function connect(settings: StorageSettings): Connection {
   const { endpoint, pathStyle, plainHttp, uploadLimit, downloadLimit } = settings;
   if (endpoint !== null) checkEndpoint(endpoint, plainHttp);
-  const agent = { keepAlive: true, maxSockets: connections };
+  const options = { keepAlive: true, maxSockets: connections };
+  const [httpAgent, httpsAgent] = [new PlainAgent(options), new Agent(options)];
+  const vigil = new Vigil([httpAgent, httpsAgent], silence);
   const handler = new PacedHandler(
-    {
-      connectionTimeout: connecting,
-      socketTimeout: silence,
-      requestTimeout: 0,
-      httpAgent: new PlainAgent(agent),
-      httpsAgent: new Agent(agent),
-    },
+    { connectionTimeout: connecting, socketTimeout: 0, requestTimeout: 0, httpAgent, httpsAgent },
     uploadLimit === null ? null : new Pace(uploadLimit),
     downloadLimit === null ? null : new Pace(downloadLimit),
   );
@@ -46,7 +44,7 @@ export function connect(settings: StorageSettings): Connection {
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: handler,
   });
-  return { client, handler };
+  return { client, handler, vigil };
 }
 
 function checkEndpoint(endpoint: string, plainHttp: boolean): void {

@@ -1,6 +1,5 @@
 /** From an address and settings to a store. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { cachesOfStorage, usualCacheLimit } from '../cache-room.ts';
 import type { StoreOptions } from '../open.ts';
 import { type StorageSettings, usualSettings } from '../settings.ts';
 import { parseS3Address } from './address.ts';
@@ -11,9 +10,10 @@ import { S3Store } from './store.ts';
 /** The store at an address: USAGE when it is none, or the settings cannot be used. Nothing is sent yet. */
 export function openS3Store(location: string, options: StoreOptions): S3Store {
   const address = parseS3Address(location);
-  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
-  const { storage = usualSettings, fresh = false, signal } = options;
-  return new S3Store({ address, bucket: openBucket(address.bucket, storage), caches, fresh, signal });
+  const { storage = usualSettings, fresh = false, keepRanges = false, warn = () => {}, signal } = options;
+  const { cacheLimit = usualCacheLimit } = storage;
+  const bucket = openBucket(address.bucket, storage);
+  return new S3Store({ address, bucket, caches: cachesOfStorage(), cacheLimit, fresh, keepRanges, warn, signal });
 }
 
 /** One bucket, for who needs no store; `version`: which one is the object where the bucket keeps them. */

@@ -6,20 +6,24 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fail, fromSystem, isStrataError, type StrataError } from '../../../errors.ts';
 import type { PackPlace, PackRef } from '../../../native.ts';
 import { concurrently } from '../../concurrently.ts';
+import type { Warning } from '../../events.ts';
+import { CacheRoom } from '../cache-room.ts';
 import { Fetching } from '../fetching.ts';
+import { KeptRanges } from '../kept-ranges.ts';
 import { endOfLock, isLockable, type LockedObject, type LockRule, type ObjectLocks } from '../lock.ts';
 import { ObjectCache } from '../object-cache.ts';
+import { RangeCache } from '../range-cache.ts';
 import type { Joining, ObjectStore, SizedObject, StoredObject } from '../store.ts';
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
 import { formatS3Address, type S3Address } from './address.ts';
-import type { Bucket, Entry, Lock } from './bucket.ts';
+import { type Bucket, type Entry, type Lock, long } from './bucket.ts';
 import { joinRanges } from './join.ts';
-import { smallestPart, uploadFile } from './upload.ts';
+import { resumeUpload, smallestPart, uploadFile } from './upload.ts';
 
 interface S3StoreOptions {
   readonly address: S3Address;
@@ -28,16 +32,20 @@ interface S3StoreOptions {
   readonly caches: string;
   /** Uses no copies that were made before, and leaves none. */
   readonly fresh: boolean;
+  /** Bytes of copies of this repository. */
+  readonly cacheLimit: number;
+  /** Keeps what is read of packs. */
+  readonly keepRanges: boolean;
+  readonly warn: (warning: Warning) => void;
   /** Ends reading and storing of contents; what ends a run goes on. */
   readonly signal: AbortSignal | undefined;
 }
 
 const readsAtOnce = 32;
+/** On a line that is slow one after the other: what is under way when a run dies has to be sent again. */
 const uploadsAtOnce = 4;
 /** Of an object that is brought, at once in memory. */
 const pieceBytes = 16 * 1024 ** 2;
-/** Bytes of copies of one repository. */
-const cacheLimit = 4 * 1024 ** 3;
 const runDigits = 24;
 const hexDigits = [...'0123456789abcdef'];
 
@@ -49,12 +57,14 @@ export class S3Store implements ObjectStore {
   readonly #folder: string;
   readonly #cache: ObjectCache;
   readonly #fresh: boolean;
+  readonly #ranges: KeptRanges;
+  readonly #rangeCache: RangeCache | null;
   readonly #signal: AbortSignal | undefined;
-  readonly #uploads = new Turns(uploadsAtOnce);
+  readonly #uploads = new Turns(uploadsAtOnce, { first: 1, slow: long });
   #fetching: Fetching | undefined;
   #locks: ObjectLocks | null = null;
 
-  constructor({ address, bucket, caches, fresh, signal }: S3StoreOptions) {
+  constructor({ address, bucket, caches, cacheLimit, fresh, keepRanges, warn, signal }: S3StoreOptions) {
     this.location = formatS3Address(address);
     this.#bucket = bucket;
     this.#signal = signal;
@@ -64,7 +74,20 @@ export class S3Store implements ObjectStore {
     this.#folder = join(caches, id);
     this.#fresh = fresh;
     const copies = fresh ? join('fresh', `${process.pid}-${randomBytes(4).toString('hex')}`) : 'copies';
-    this.#cache = new ObjectCache(join(this.#folder, copies), cacheLimit);
+    const room = new CacheRoom(join(this.#folder, copies), cacheLimit);
+    this.#cache = new ObjectCache(room);
+    this.#rangeCache = keepRanges && !fresh && cacheLimit > 0 ? new RangeCache(room, warn) : null;
+    this.#ranges = new KeptRanges(
+      {
+        range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }, this.#signal),
+        size: async (name) => {
+          const found = await this.stat(name);
+          if (found === null) throw fail('OBJECT_MISSING', { name });
+          return found.bytes;
+        },
+      },
+      this.#rangeCache,
+    );
   }
 
   get clockAhead(): number | null {
@@ -72,7 +95,7 @@ export class S3Store implements ObjectStore {
   }
 
   get traffic(): Traffic {
-    return this.#bucket.traffic;
+    return { ...this.#bucket.traffic, fromCache: this.#ranges.traffic };
   }
 
   get locks(): ObjectLocks | null {
@@ -185,7 +208,7 @@ export class S3Store implements ObjectStore {
         return await this.#cache.hold(name);
       } catch (error) {
         if (isStrataError(error, 'OBJECT_MISSING')) return null;
-        throw fromSystem(error, `cannot keep a copy of ${name} in ${this.#cache.folder}`);
+        throw fromSystem(error, `cannot keep a copy of ${name} at ${this.#cache.pathOf(name)}`);
       }
     });
   }
@@ -200,14 +223,7 @@ export class S3Store implements ObjectStore {
   }
 
   get packs(): PackPlace {
-    this.#fetching ??= new Fetching({
-      range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }, this.#signal),
-      size: async (name) => {
-        const found = await this.stat(name);
-        if (found === null) throw fail('OBJECT_MISSING', { name });
-        return found.bytes;
-      },
-    });
+    this.#fetching ??= new Fetching(this.#ranges);
     return { folder: `${this.location}/packs`, remote: this.#fetching.remote };
   }
 
@@ -233,6 +249,23 @@ export class S3Store implements ObjectStore {
     return readdir(this.#spoolPath('')).catch(() => []);
   }
 
+  async finishUploads(run: string): Promise<void> {
+    const files = new Set(await readdir(this.#spoolPath(run)).catch(() => []));
+    if (files.size === 0) return;
+    try {
+      for (const upload of await this.#bucket.unfinishedUploads(this.#key('packs/'))) {
+        const file = `${basename(upload.key)}.pack`;
+        if (!files.has(file)) continue;
+        const how = { lock: this.#lockOf(upload.key.slice(this.#prefix.length)), signal: this.#signal };
+        await resumeUpload(this.#bucket, upload, join(this.#spoolPath(run), file), how);
+      }
+    } catch (error) {
+      // Not allowed, or another process was here first: else its packs are made and sent anew.
+      const gone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!gone && !isStrataError(error, 'STORAGE_FORBIDDEN', 'STORAGE_FAILED', 'OBJECT_MISSING')) throw error;
+    }
+  }
+
   async clearSpool(run: string): Promise<void> {
     await rm(this.#spoolPath(run), { recursive: true, force: true });
   }
@@ -252,8 +285,9 @@ export class S3Store implements ObjectStore {
 
   async close(): Promise<void> {
     this.#fetching?.close();
+    await this.#rangeCache?.settled();
     this.#cache.close();
-    if (this.#fresh) await rm(this.#cache.folder, { recursive: true, force: true });
+    if (this.#fresh) await rm(this.#cache.pathOf(''), { recursive: true, force: true });
     this.#bucket.close();
   }
 

@@ -1,10 +1,11 @@
 /**
  * A file becomes an object: in one conditional request when the network bears that, which is cheapest. When the connection breaks on
- * the way, in parts from then on, so that what arrived of it has not to be sent again.
+ * the way, or the line is so slow that it would take long, in parts: so what arrived of it has not to be sent again.
  */
-import { open } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { concurrently } from '../../concurrently.ts';
-import type { Bucket, Lock, Part } from './bucket.ts';
+import type { ArrivedPart, Bucket, Lock, Part, Unfinished } from './bucket.ts';
 import { answerOf, isBroken } from './failure.ts';
 
 /** What a server takes for a part that is not the last. */
@@ -28,13 +29,7 @@ export async function uploadFile(
 ): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const { size } = await file.stat();
-    const read = async (offset: number, length: number) => {
-      const buffer = Buffer.allocUnsafe(length);
-      const { bytesRead } = await file.read(buffer, 0, length, offset);
-      if (bytesRead !== length) throw new Error(`${path} became shorter while it was sent`);
-      return buffer;
-    };
+    const { size, read } = await contentOf(file, path);
     if (size <= largestSingle) {
       try {
         return await bucket.create(key, await read(0, size), {
@@ -46,28 +41,63 @@ export async function uploadFile(
         if (size < smallestPart || !isBroken(answerOf(error))) throw error;
       }
     }
-    await uploadParts({ bucket, key, size, read, lock, signal });
+    await bucket.requireFree(key);
+    const uploadId = await bucket.startUpload(key);
+    await uploadParts({ bucket, key, uploadId, arrived: [], size, read, lock, signal });
   } finally {
     await file.close();
   }
 }
 
-interface Parts extends HowToUpload {
-  readonly bucket: Bucket;
-  readonly key: string;
+/** Goes on with an upload that somebody began with the same file: parts that arrived are not sent again. */
+export async function resumeUpload(
+  bucket: Bucket,
+  { key, uploadId }: Unfinished,
+  path: string,
+  how: HowToUpload,
+): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const arrived = await bucket.arrivedParts(key, uploadId);
+    await uploadParts({ bucket, key, uploadId, arrived, ...(await contentOf(file, path)), ...how });
+  } finally {
+    await file.close();
+  }
+}
+
+interface Content {
   readonly size: number;
   readonly read: (offset: number, length: number) => Promise<Buffer>;
 }
 
-async function uploadParts({ bucket, key, size, read, lock, signal }: Parts): Promise<void> {
-  await bucket.requireFree(key);
+async function contentOf(file: FileHandle, path: string): Promise<Content> {
+  const { size } = await file.stat();
+  const read = async (offset: number, length: number) => {
+    const buffer = Buffer.allocUnsafe(length);
+    const { bytesRead } = await file.read(buffer, 0, length, offset);
+    if (bytesRead !== length) throw new Error(`${path} became shorter while it was sent`);
+    return buffer;
+  };
+  return { size, read };
+}
+
+interface Parts extends Content, HowToUpload {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly uploadId: string;
+  readonly arrived: readonly ArrivedPart[];
+}
+
+async function uploadParts({ bucket, key, uploadId, arrived, size, read, lock, signal }: Parts): Promise<void> {
   const partSize = Math.max(smallestPart, Math.ceil(size / mostParts));
   const numbers = Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index + 1);
-  const uploadId = await bucket.startUpload(key);
   try {
     const parts = await concurrently(numbers, partsAtOnce, async (number): Promise<Part> => {
       const offset = (number - 1) * partSize;
-      return bucket.uploadPart(key, uploadId, number, await read(offset, Math.min(partSize, size - offset)), signal);
+      const body = await read(offset, Math.min(partSize, size - offset));
+      const there = arrived.find((part) => part.number === number);
+      if (there !== undefined && isOf(there, body)) return there;
+      return bucket.uploadPart(key, uploadId, number, body, signal);
     });
     await bucket.finishUpload(key, uploadId, parts, size, lock);
   } catch (error) {
@@ -75,4 +105,9 @@ async function uploadParts({ bucket, key, size, read, lock, signal }: Parts): Pr
     await bucket.abortUpload(key, uploadId).catch(() => undefined);
     throw error;
   }
+}
+
+/** Whether a part is of these bytes. Where servers do not name it by its MD5 it is sent again. */
+function isOf({ bytes, etag }: ArrivedPart, body: Buffer): boolean {
+  return bytes === body.length && etag.replaceAll('"', '') === createHash('md5').update(body).digest('hex');
 }

@@ -5,7 +5,7 @@ import { joined } from '../../../../src/repository/stores/fetching.ts';
 const chunk = 128 * 1024;
 
 function request(number: number, name: string, first: number, count = 1): FetchRequest {
-  return { number, name, offset: first * chunk, length: count * chunk, ahead: false };
+  return { number, name, offset: first * chunk, length: count * chunk, ahead: false, fresh: false };
 }
 
 function numbers(requests: readonly FetchRequest[]): number[][] {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CacheRoom } from '../../../../src/repository/stores/cache-room.ts';
 import { ObjectCache } from '../../../../src/repository/stores/object-cache.ts';
 import { scratchFolder } from '../../scratch.ts';
 
@@ -9,7 +10,7 @@ async function* of(...pieces: readonly string[]) {
 }
 
 async function open(folder: string, limit = 1000): Promise<ObjectCache> {
-  const cache = new ObjectCache(folder, limit);
+  const cache = new ObjectCache(new CacheRoom(folder, limit));
   onTestFinished(() => cache.close());
   return cache;
 }

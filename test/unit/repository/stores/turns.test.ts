@@ -49,6 +49,34 @@ describe('turns', () => {
     expect(most).toBe(8);
   });
 
+  it('begins with few, and gets more as long as nobody asks for fewer', async () => {
+    const turns = new Turns(4, { first: 1 });
+    const { open, work, endOne } = workshop();
+    const all = Array.from({ length: 20 }, () => turns.take(work));
+    const seen: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(open.length);
+      await endOne();
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 4]);
+    while (open.length > 0) await endOne();
+    await Promise.all(all);
+  });
+
+  it('gives no more when each is slow', async () => {
+    const turns = new Turns(4, { first: 1, slow: 0 });
+    let [underWay, most] = [0, 0];
+    const slow = async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+    };
+    await Promise.all(Array.from({ length: 20 }, () => turns.take(slow)));
+    expect(most).toBe(1);
+  });
+
   it('goes on after work that failed', async () => {
     const turns = new Turns(1);
     await expect(
