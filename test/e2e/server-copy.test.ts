@@ -13,6 +13,7 @@ const skipped = announceNoCeph('server-copy.test.ts');
 const bench = await openBench();
 const bucket = `copy-${randomBytes(8).toString('hex')}`;
 const mib = 1024 ** 2;
+const size = 24 * mib;
 const disk = bench.path('disk.img');
 let proxy: FaultProxy;
 let client: S3Client;
@@ -30,13 +31,25 @@ beforeAll(async () => {
   };
 }, 120_000);
 
-/** A repository with a chain of a disk of 48 MiB, of which some clusters of 64 KiB change each time; the newest point. */
+/** Sets fields of the configuration of a repository. */
+async function configure(prefix: string, change: (config: Json) => void): Promise<void> {
+  const object = { Bucket: bucket, Key: `${prefix}/strata.json` };
+  const { Body } = await client.send(new GetObjectCommand(object));
+  const config = JSON.parse((await Body?.transformToString()) ?? '');
+  change(config);
+  await client.send(new PutObjectCommand({ ...object, Body: JSON.stringify(config) }));
+}
+
+/** A repository with a chain of a disk of 24 MiB, of which some clusters of 64 KiB change each time; packs are just long enough to be joined. */
 async function chainIn(prefix: string, increments: number) {
   const env = { ...settings, STRATA_REPO: `s3://${bucket}/${prefix}`, XDG_CACHE_HOME: bench.path(`${prefix}.cache`) };
   await bench.document(['init', '--no-encryption', '--block-size', '64K'], { env });
-  const image = makeBytes(48 * mib, 1);
+  await configure(prefix, (config) => {
+    config.packSize = 8 * mib;
+  });
+  const image = makeBytes(size, 1);
   for (let n = 0; n <= increments; n++) {
-    for (let i = 0; n > 0 && i < 16; i++) makeBytes(65536, 1000 * n + i).copy(image, ((i * 48 + n * 7) % 768) * 65536);
+    for (let i = 0; n > 0 && i < 8; i++) makeBytes(65536, 1000 * n + i).copy(image, ((i * 48 + n * 7) % 384) * 65536);
     await writeFile(disk, image);
     await bench.events(['backup', disk, '--machine', 'm', '--disk', 'd'], { env });
   }
@@ -60,11 +73,11 @@ const unfinished = async () => (await client.send(new ListMultipartUploadsComman
 
 describe.skipIf(skipped)('a synthetic full made by the server', { timeout: 120_000 }, () => {
   test('is the point, and needs no older pack', async () => {
-    const { env, hash } = await chainIn('plain', 3);
+    const { env, hash } = await chainIn('plain', 2);
     const planned = await copy(env, '--dry-run');
     const made = await copy(env, '--require-clone');
     expect(made).toMatchObject({ bytesReferenced: 0, bytesResumed: 0, warnings: [] });
-    expect(made.bytesCopiedByStore).toBeGreaterThan(0.9 * 48 * mib);
+    expect(made.bytesCopiedByStore).toBeGreaterThan(0.9 * size);
     expect(made.bytesThroughClient).toBeLessThan(0.1 * made.bytesCopiedByStore);
     for (const name of ['bytesCopiedByStore', 'bytesUnused', 'bytesThroughClient']) {
       expect({ [name]: planned[name] }).toEqual({ [name]: made[name] });
@@ -78,7 +91,7 @@ describe.skipIf(skipped)('a synthetic full made by the server', { timeout: 120_0
   });
 
   test('that is killed at its requests goes on with what the server has made', async () => {
-    const { env, hash } = await chainIn('killed', 2);
+    const { env, hash } = await chainIn('killed', 1);
     for (const moment of ['a part was sent', 'a pack is whole', 'a pack is whole']) {
       let parts = 0;
       proxy.conditions.fault = ({ method, url }) => {
@@ -91,7 +104,7 @@ describe.skipIf(skipped)('a synthetic full made by the server', { timeout: 120_0
       running.end();
       expect(await running.outcome).toMatchObject({ code: null });
       delete proxy.conditions.fault;
-      expect(await bench.document(['points'], { env })).toHaveLength(3);
+      expect(await bench.document(['points'], { env })).toHaveLength(2);
     }
     expect((await copy(env)).bytesResumed).toBeGreaterThan(0);
     expect(await unfinished()).toEqual([]);
@@ -101,7 +114,7 @@ describe.skipIf(skipped)('a synthetic full made by the server', { timeout: 120_0
   });
 
   test('survives a server that is overloaded and connections that break', async () => {
-    const { env, hash } = await chainIn('rough', 2);
+    const { env, hash } = await chainIn('rough', 1);
     let n = 0;
     proxy.conditions.fault = ({ method }) => {
       n += 1;
@@ -121,11 +134,9 @@ describe.skipIf(skipped)('a synthetic full made by the server', { timeout: 120_0
 
   test('of a server that cannot is made by this machine, which says so', async () => {
     const { env, hash } = await chainIn('unable', 1);
-    const config = { Bucket: bucket, Key: 'unable/strata.json' };
-    const { Body } = await client.send(new GetObjectCommand(config));
-    const content = JSON.parse((await Body?.transformToString()) ?? '');
-    content.storage.partCopy = false;
-    await client.send(new PutObjectCommand({ ...config, Body: JSON.stringify(content) }));
+    await configure('unable', (config) => {
+      config.storage.partCopy = false;
+    });
     const refused = await bench.strata(['synthesize', 'm/d', '--mode', 'copy', '--require-clone'], { env });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('/unable cannot copy by itself') });
     const words = ['synthesize', 'm/d', '--mode', 'copy'];
