@@ -6,6 +6,8 @@ export default defineConfig({
   platform: 'node',
   // Optional, and with a binary of its own: loaded when it is chosen.
   external: ['fuse-native'],
+  // React chooses by this between its builds; only one comes along then.
+  transform: { define: { 'process.env.NODE_ENV': '"production"' } },
   output: {
     // One folder, so that src/native.ts finds the addon from here as from src/.
     dir: 'dist',

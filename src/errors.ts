@@ -576,6 +576,13 @@ export const errorTable = {
     errno: 'EEXIST',
     hint: 'use --force to overwrite it; of a raw target --delta writes only what differs',
   },
+  COPY_EXISTS: {
+    message: '{path} exists',
+    exit: 1,
+    http: 409,
+    errno: 'EEXIST',
+    hint: 'choose another name or folder; copying overwrites nothing',
+  },
   TARGET_MISSING: {
     message: 'target {path} does not exist',
     exit: 1,

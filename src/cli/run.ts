@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { fail } from '../errors.ts';
 import { failureEvent } from '../jobs/job.ts';
+import { isTerminal } from './commands/tui.ts';
 import { exitCodes } from './exit-codes.ts';
 import { complain, ignoreClosedPipes, print, printEvent } from './output.ts';
 import { buildProgram } from './program.ts';
@@ -10,7 +11,7 @@ import { buildProgram } from './program.ts';
 export async function run(words: readonly string[]): Promise<void> {
   ignoreClosedPipes();
   try {
-    await buildProgram().parseAsync(words, { from: 'user' });
+    await buildProgram().parseAsync(words.length === 0 && isTerminal() ? ['tui'] : words, { from: 'user' });
   } catch (error) {
     process.exitCode = exitCodeOf(error, words);
   }

@@ -1,0 +1,78 @@
+/** What came of jobs, in a few lines for people; the first says it all. */
+
+import { formatDuration, formatSize } from '../../cli/units.ts';
+import type { BackupResult } from '../../jobs/backup.ts';
+import type { CollectionResult } from '../../jobs/collect.ts';
+import type { ConsolidationResult } from '../../jobs/consolidate.ts';
+import type { CopyOutResult } from '../../jobs/files/copy-out.ts';
+import type { RestoreResult } from '../../jobs/restore.ts';
+import type { SynthesisResult } from '../../jobs/synthesize.ts';
+import type { VerifyResult } from '../../jobs/verify.ts';
+import { counted } from '../view/format.ts';
+import { printable } from '../view/text.ts';
+
+export function describeBackup({ point, kind, bytesRead, bytesStored, seconds, warnings }: BackupResult): string[] {
+  return [
+    `${kind} point ${point?.slice(0, 8)}: ${formatSize(bytesStored)} stored of ${formatSize(bytesRead)} read in ${formatDuration(seconds)}`,
+    ...warnings.map(({ message }) => `warning: ${printable(message)}`),
+  ];
+}
+
+export function describeVerify({ points, damaged, blocksChecked, bytesRead, seconds }: VerifyResult): string[] {
+  const head =
+    damaged === 0
+      ? `all good: ${counted(points.length, 'point')}, ${counted(blocksChecked, 'block')}, ${formatSize(bytesRead)} read in ${formatDuration(seconds)}`
+      : `${damaged} of ${points.length} points are damaged`;
+  const bad = points.filter(({ ok }) => !ok);
+  return [
+    head,
+    ...bad.flatMap(({ id, machine, disk, damage }) =>
+      damage.map(({ offset, length, message }) => {
+        const where = offset === null ? '' : `, ${length} bytes at ${offset}`;
+        return `${id.slice(0, 8)} ${machine}/${disk}${where}: ${printable(message)}`;
+      }),
+    ),
+  ];
+}
+
+export function describeRestore({ to, size, bytesWritten, bytesSkipped, seconds }: RestoreResult): string[] {
+  return [
+    `${formatSize(size)} restored to ${printable(to)} in ${formatDuration(seconds)}`,
+    `${formatSize(bytesWritten)} written, ${formatSize(bytesSkipped)} stood there already`,
+  ];
+}
+
+export function describeSynthesis(result: SynthesisResult): string[] {
+  if (result.nothingToDo !== null) return [`nothing to do: ${result.nothingToDo}`];
+  return [
+    `point ${result.point?.slice(0, 8)}: ${result.mergedPoints} points merged in ${formatDuration(result.seconds)}`,
+    `${formatSize(result.bytesReferenced)} referred to where they lie, ${formatSize(result.bytesThroughClient)} copied`,
+  ];
+}
+
+export function describeCollection({ freed, trashed, waiting, seconds }: CollectionResult): string[] {
+  return [
+    `${formatSize(freed.bytes)} freed, ${formatSize(trashed.bytes)} put into the trash in ${formatDuration(seconds)}`,
+    `${formatSize(waiting.bytes)} wait in the trash for their time`,
+  ];
+}
+
+export function describeConsolidation({ disks, failed, bytesFreed, seconds, ...rest }: ConsolidationResult): string[] {
+  const forgotten = disks.reduce((sum, { forgetting }) => sum + (forgetting?.forgotten.length ?? 0), 0);
+  const merged = disks.filter(({ synthesis }) => synthesis !== null && synthesis.nothingToDo === null).length;
+  return [
+    ...(failed > 0 ? [`failed, and kept all points: ${counted(failed, 'disk')}`] : []),
+    `${counted(merged, 'synthetic full')} made, ${counted(forgotten, 'point')} forgotten, ${formatSize(bytesFreed)} freed in ${formatDuration(seconds)}`,
+    ...disks.flatMap(({ machine, disk, failure }) =>
+      failure === null ? [] : [`${machine}/${disk}: ${printable(failure.message)}`],
+    ),
+    ...(rest.collectionFailure === null ? [] : [`nothing was collected: ${printable(rest.collectionFailure.message)}`]),
+  ];
+}
+
+export function describeCopy({ to, files, folders, bytes, leftOut, seconds }: CopyOutResult): string[] {
+  return [
+    `${counted(files, 'file')}, ${counted(folders, 'folder')}, ${formatSize(bytes)}, copied to ${printable(to)} in ${formatDuration(seconds)}`,
+    ...(leftOut > 0 ? [`${leftOut} devices, sockets and pipes were left out`] : []),
+  ];
+}

@@ -1,0 +1,154 @@
+/** What can be asked of the engine: each call is one of jobs/, loaded when it is first made. */
+import { mkdir } from 'node:fs/promises';
+import type { RepositoryAccess } from '../../jobs/access.ts';
+import type { BackupRequest } from '../../jobs/backup.ts';
+import type { CollectionRequest } from '../../jobs/collect.ts';
+import type { ConsolidationRequest } from '../../jobs/consolidate.ts';
+import type { CopyOutRequest } from '../../jobs/files/copy-out.ts';
+import type { Job } from '../../jobs/job.ts';
+import type { ListedPoint } from '../../jobs/points.ts';
+import type { RestoreRequest } from '../../jobs/restore.ts';
+import type { SynthesisRequest } from '../../jobs/synthesize.ts';
+import type { Drives } from './drives.ts';
+
+export interface Context {
+  readonly access: RepositoryAccess;
+  readonly job: Job;
+  readonly drives: Drives;
+  /** Sends pieces of a list ahead of the result. */
+  readonly send: (items: readonly unknown[]) => void;
+}
+
+/** Long lists come in pieces of so many, so that reading one does not hold up drawing. */
+const piece = 1000;
+
+/** A job's `emit`, for calls that only give warnings. */
+function listen({ job }: Context) {
+  return (event: object) => job.report({ time: new Date().toISOString(), ...event } as Parameters<Job['report']>[0]);
+}
+
+export const calls = {
+  async points({ access, send }: Context, _request: object) {
+    const { pointsJob } = await import('../../jobs/points.ts');
+    const { points, damaged } = await pointsJob(access, {});
+    for (let at = 0; at < points.length; at += piece)
+      send(points.slice(at, at + piece) satisfies readonly ListedPoint[]);
+    return { damaged };
+  },
+  async show(context: Context, { point }: { point: string }) {
+    const { showJob } = await import('../../jobs/show.ts');
+    return showJob(context.access, point, listen(context));
+  },
+  async blockMap(context: Context, { point, cells }: { point: string; cells: number }) {
+    const { blockMapJob } = await import('../../jobs/block-map.ts');
+    return blockMapJob(context.access, point, cells, listen(context));
+  },
+  async diff(context: Context, { a, b }: { a: string; b: string }) {
+    const { diffJob } = await import('../../jobs/diff.ts');
+    return diffJob(context.access, a, b, listen(context));
+  },
+  async contents({ access }: Context, _request: object) {
+    const { contentsJob } = await import('../../jobs/contents.ts');
+    return contentsJob(access);
+  },
+  async doctor({ access }: Context, _request: object) {
+    const { doctorJob } = await import('../../jobs/doctor.ts');
+    return doctorJob({ repository: access, fix: false });
+  },
+  async runs(context: Context, { limit }: { limit: number }) {
+    const [{ listedRuns }, { schedulePlaces }] = await Promise.all([
+      import('../../jobs/schedule/overview.ts'),
+      import('../../jobs/schedule/places.ts'),
+    ]);
+    const { runs, unreadable } = await listedRuns({ job: undefined, limit }, schedulePlaces());
+    for (const message of unreadable) listen(context)({ event: 'warning', message });
+    return runs;
+  },
+  async mounts(context: Context, _request: object) {
+    const { mountsJob } = await import('../../jobs/mounts.ts');
+    return mountsJob(listen(context));
+  },
+  async holders(_context: Context, { id }: { id: string }) {
+    const { holdersJob } = await import('../../jobs/holders.ts');
+    return holdersJob(id);
+  },
+  async mount(context: Context, { directory }: { directory: string }) {
+    const { startInBackground } = await import('../../jobs/background.ts');
+    await mkdir(directory, { recursive: true });
+    const warn = listen(context);
+    return startInBackground(context.access, ['mount', directory, '--foreground'], (warning) =>
+      warn({ ...warning, event: 'warning' }),
+    );
+  },
+  async umount(_context: Context, { directory, force }: { directory: string; force: boolean }) {
+    const { umountJob } = await import('../../jobs/umount.ts');
+    return umountJob(directory, force);
+  },
+  async detach({ job }: Context, { id, force }: { id: string; force: boolean }) {
+    const { detachJob } = await import('../../jobs/detach.ts');
+    return detachJob({ id, force, commitTo: null }, job);
+  },
+  async clearLeftovers(_context: Context, _request: object) {
+    const { doctorJob } = await import('../../jobs/doctor.ts');
+    return doctorJob({ repository: null, fix: true });
+  },
+  async openFiles({ access, job, drives }: Context, request: { point: string; partition: number | null }) {
+    return drives.open(access, request, job);
+  },
+  async closeFiles({ drives }: Context, _request: object) {
+    return drives.close();
+  },
+  async folder(_context: Context, { root, folder }: { root: string; folder: string }) {
+    const { listFolder } = await import('../../jobs/files/browse.ts');
+    return listFolder(root, folder);
+  },
+  async find({ job }: Context, { root, folder, text }: { root: string; folder: string; text: string }) {
+    const { findFiles } = await import('../../jobs/files/browse.ts');
+    return findFiles(root, folder, text, 1000, job.signal);
+  },
+  async copyOut({ job }: Context, request: CopyOutRequest) {
+    const { copyOutJob } = await import('../../jobs/files/copy-out.ts');
+    return copyOutJob(request, job);
+  },
+  async restore({ access, job }: Context, request: RestoreRequest) {
+    const { restoreJob } = await import('../../jobs/restore.ts');
+    return restoreJob(access, request, job);
+  },
+  async backup({ access, job }: Context, request: BackupRequest) {
+    const { backupJob } = await import('../../jobs/backup.ts');
+    return backupJob(access, request, job);
+  },
+  async verify({ access, job }: Context, { points, all }: { points: readonly string[]; all: boolean }) {
+    const { verifyJob } = await import('../../jobs/verify.ts');
+    return verifyJob(access, { specs: points, all, samplePercent: 100 }, job);
+  },
+  async synthesize({ access, job }: Context, request: SynthesisRequest) {
+    const { synthesizeJob } = await import('../../jobs/synthesize.ts');
+    return synthesizeJob(access, request, job);
+  },
+  async consolidate({ access, job }: Context, request: ConsolidationRequest) {
+    const { consolidateJob } = await import('../../jobs/consolidate.ts');
+    return consolidateJob(access, request, job);
+  },
+  async collect({ access, job }: Context, request: CollectionRequest) {
+    const { collectJob } = await import('../../jobs/collect.ts');
+    return collectJob(access, request, job);
+  },
+  async undelete({ access }: Context, { point }: { point: string }) {
+    const { undeleteJob } = await import('../../jobs/collect.ts');
+    return undeleteJob(access, point);
+  },
+  async protect({ access }: Context, { point, wanted }: { point: string; wanted: boolean }) {
+    const { protectJob } = await import('../../jobs/protect.ts');
+    return protectJob(access, point, wanted, { dryRun: false });
+  },
+  async forget({ access }: Context, { points, dryRun }: { points: readonly string[]; dryRun: boolean }) {
+    const { forgetJob } = await import('../../jobs/forget.ts');
+    return forgetJob(access, points, { dryRun });
+  },
+};
+
+export type Calls = typeof calls;
+export type CallName = keyof Calls;
+export type Request<Name extends CallName> = Parameters<Calls[Name]>[1];
+export type Result<Name extends CallName> = Awaited<ReturnType<Calls[Name]>>;

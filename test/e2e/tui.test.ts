@@ -1,0 +1,248 @@
+/** The terminal UI as a person uses it: in a real terminal, on a real repository, with real mounts and restores. */
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findCommand } from '../../src/jobs/find-command.ts';
+import { Tmux } from './full-screen.ts';
+import { addFile, makeImage, run } from './images.ts';
+import { checkout, openBench, passphrase, sha256 } from './strata.ts';
+
+const bench = await openBench(passphrase);
+const repo = { STRATA_REPO: bench.path('repo') };
+const image = bench.path('disk.img');
+const out = bench.path('out');
+
+const trouble = (await findCommand('tmux')) === null ? 'there is no tmux' : '';
+if (trouble) console.warn(`tui.test.ts is skipped: ${trouble}`);
+const drives = process.getuid?.() === 0 && (await stat('/dev/fuse').catch(() => null)) !== null;
+if (!drives) console.warn('tui.test.ts: mounts and files are skipped: they need root and /dev/fuse');
+
+const environment = {
+  HOME: bench.folder,
+  STRATA_RUNTIME_DIR: bench.path('run'),
+  STRATA_CONFIG_DIR: bench.path('jobs'),
+  STRATA_STATE_DIR: bench.path('runs'),
+  ...repo,
+  STRATA_PASSWORD: passphrase,
+  ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
+};
+
+let tmux: Tmux;
+/** Of the shell, with nothing behind it. */
+const prompt = /^(\S.*)?shell>$/m;
+
+async function open(
+  words = '',
+  { columns = 80, rows = 24, env = {} }: { columns?: number; rows?: number; env?: Record<string, string> } = {},
+) {
+  tmux = await Tmux.open({ columns, rows, folder: bench.folder, env: { ...environment, ...env } });
+  await tmux.line(`${join(checkout, 'strata')} ${words}`);
+}
+
+/** Leads to the points of the disk. */
+async function openPoints(size = {}): Promise<void> {
+  await open('', size);
+  await tmux.shows('web1');
+  await tmux.keys('Enter');
+  await tmux.shows('FLAGS');
+}
+
+async function quit(): Promise<void> {
+  await tmux.keys('C-c');
+  await tmux.shows(prompt);
+  expect(await tmux.tells('alternate_on')).toBe('0');
+  expect(await tmux.tells('cursor_flag')).toBe('1');
+}
+
+async function childOf(pid: number | string): Promise<number> {
+  return Number((await run('pgrep', ['--parent', String(pid)])).stdout.trim());
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+beforeAll(async () => {
+  await mkdir(out);
+  await makeImage(image, 24);
+  await bench.document(['init'], { env: repo });
+  for (const n of [1, 2, 3, 4]) {
+    await addFile(image, `greeting-${n}`, Buffer.from(`hello ${n}`));
+    await bench.events(['backup', image, '--machine', 'web1', '--disk', 'sda'], { env: repo });
+  }
+});
+
+afterEach(() => tmux?.close());
+afterAll(async () => {
+  await bench.strata(['doctor', '--fix'], { env: repo });
+});
+
+describe.skipIf(trouble)('on a terminal', () => {
+  test('it finds a point, filters, follows another size, and leaves the terminal as it was', async () => {
+    await openPoints();
+    await tmux.keys('/');
+    await tmux.keys('-l', 'full');
+    expect(await tmux.shows('/full')).toMatch(/> .* full /);
+    await tmux.keys('Enter', 'Escape');
+    await tmux.shows(/ inc {3}/);
+    await tmux.resize(120, 40);
+    await tmux.shows('two weeks to');
+    await tmux.resize(50, 10);
+    await tmux.shows('terminal too small (need 60x16)');
+    await tmux.resize(60, 16);
+    await tmux.shows('? help');
+    await tmux.keys('3');
+    await tmux.shows('4 points in 1 chain');
+    await tmux.shows('this point');
+    await tmux.keys('7');
+    await tmux.shows('aes-256-gcm');
+    await quit();
+  });
+
+  test('it compares two points', async () => {
+    await openPoints();
+    await tmux.keys('Space', 'j', 'j', 'c');
+    const screen = await tmux.shows('OFFSET');
+    expect(screen).toContain('differs');
+    await quit();
+  });
+
+  test('it restores to a file once the word was typed, and reads it back', async () => {
+    const target = join(out, 'disk.img');
+    await openPoints();
+    await tmux.keys('r');
+    await tmux.shows('the whole disk');
+    await tmux.keys('Enter');
+    await tmux.shows('Write it to');
+    await tmux.line(target);
+    await tmux.shows('Restore 3/4');
+    await tmux.keys('Enter', 'Enter', 'Enter');
+    await tmux.shows('Type restore to go on');
+    await tmux.keys('Enter');
+    await tmux.shows('type restore as it stands');
+    expect(await stat(target).catch(() => null)).toBeNull();
+    await tmux.line('restore');
+    await tmux.shows('verified: all 24.0 MiB');
+    expect(await sha256(target)).toBe(await sha256(image));
+    await quit();
+  });
+
+  test.skipIf(!drives)('it looks into a point, and copies a file out', async () => {
+    await openPoints();
+    await tmux.keys('Enter');
+    await tmux.shows('whole disk');
+    await tmux.keys('Enter');
+    await tmux.shows('greeting-4');
+    await tmux.keys('f');
+    await tmux.shows('Part of the name');
+    await tmux.line('greeting-4');
+    await tmux.shows('"greeting-4" below /');
+    await tmux.shows(/> greeting-4 /);
+    await tmux.keys('c');
+    await tmux.shows('Copy greeting-4 out');
+    await tmux.keys('C-u');
+    await tmux.line(out);
+    await tmux.shows('copied to');
+    expect(await readFile(join(out, 'greeting-4'), 'utf8')).toBe('hello 4');
+    await tmux.keys('1');
+    await tmux.shows('HEALTH');
+    await expect
+      .poll(async () => (await run('losetup', ['--list', '--output', 'BACK-FILE'])).stdout.includes(bench.folder), {
+        timeout: 20_000,
+      })
+      .toBe(false);
+    await quit();
+  });
+
+  test.skipIf(!drives)('it mounts, and unmounts what nobody uses', async () => {
+    const folder = bench.path('mnt');
+    await openPoints();
+    await tmux.keys('m');
+    await tmux.shows('Folder:');
+    await tmux.keys('C-u');
+    await tmux.line(folder);
+    await tmux.shows('mounted: ');
+    expect(await sha256(join(folder, 'web1/sda/latest/disk.raw'))).toBe(await sha256(image));
+    await tmux.keys('4', 'w');
+    await tmux.shows('nobody uses it');
+    await tmux.keys('u');
+    await tmux.shows('is not mounted any more');
+    await quit();
+  });
+
+  test('it shows what a consolidation would do, and does it once the name of the machine was typed', async () => {
+    await openPoints();
+    await tmux.keys('C');
+    await tmux.shows('Merge chains of more than');
+    await tmux.keys('C-u', '2', 'Tab', '1', 'Tab', 'C-u', 'Tab', 'C-u', 'Tab', 'C-u', 'Tab', 'Enter');
+    await tmux.shows('Nothing was done yet');
+    await tmux.keys('X');
+    await tmux.shows('Type web1 to go on');
+    await tmux.line('web1');
+    await tmux.shows(/consolidate +done/);
+    await quit();
+    const points = await bench.document(['points'], { env: repo });
+    expect(points).toMatchObject([{ kind: 'synthetic', chainLength: 1 }]);
+  });
+
+  test('it asks for the passphrase, and asks again when it was wrong', async () => {
+    await open('', { env: { STRATA_PASSWORD: '' } });
+    await tmux.shows('is encrypted');
+    await tmux.line('not this one');
+    await tmux.shows('wrong passphrase: it opens none');
+    await tmux.shows('is encrypted');
+    await tmux.line(passphrase);
+    expect(await tmux.shows('HEALTH')).toContain('web1');
+    await quit();
+  });
+
+  test('Ctrl-Z gives the shell back, and fg the screen', async () => {
+    await openPoints();
+    await tmux.keys('C-z');
+    await tmux.shows(prompt);
+    expect(await tmux.tells('alternate_on')).toBe('0');
+    await tmux.line('fg');
+    await tmux.shows('FLAGS');
+    await tmux.keys('?');
+    await tmux.shows('Keys on points');
+    await quit();
+  });
+
+  test('a killed engine is said to be gone, and started again; none outlives a screen that is killed', async () => {
+    await openPoints();
+    const screen = await childOf(await tmux.tells('pane_pid'));
+    process.kill(await childOf(screen), 'SIGKILL');
+    await tmux.shows('engine gone: R');
+    await tmux.keys('R');
+    await tmux.shows(/strata {2}\S+ {2}web1\/sda {3}/);
+    const engine = await childOf(screen);
+    process.kill(screen, 'SIGTERM');
+    await tmux.shows(prompt);
+    await expect.poll(() => tmux.tells('alternate_on'), { timeout: 20_000 }).toBe('0');
+    expect(await tmux.tells('cursor_flag')).toBe('1');
+    await expect.poll(() => isThere(engine), { timeout: 20_000 }).toBe(false);
+  });
+
+  test('--plain says the screen in lines', async () => {
+    await open('tui --plain');
+    await tmux.shows(/^> web1 /m);
+    expect(await tmux.tells('alternate_on')).toBe('0');
+    await tmux.keys('Enter');
+    await tmux.shows('TIME');
+    await tmux.keys('C-c');
+    await tmux.shows(prompt);
+  });
+});
+
+test('without a terminal strata alone prints its help, and strata tui says what is missing', async () => {
+  const alone = await bench.strata([]);
+  expect(alone).toMatchObject({ code: 2 });
+  expect(alone.stdout + alone.stderr).toContain('Usage: strata');
+  const tui = await bench.strata(['tui']);
+  expect(tui).toMatchObject({ code: 2, stdout: '' });
+  expect(tui.stderr).toContain('needs a terminal');
+});
