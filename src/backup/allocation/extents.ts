@@ -62,7 +62,9 @@ export function complement(extents: Extents, size: number): Extents {
 /** What of them lies in [offset, offset + length). */
 export function clip(extents: Extents, offset: number, length: number): Extents {
   const list = new ExtentList();
-  for (const [start, count] of extents) {
+  for (let at = firstEndingAfter(extents, offset); at < extents.length; at++) {
+    const [start, count] = extents[at] as readonly [number, number];
+    if (start >= offset + length) break;
     const from = Math.max(start, offset);
     list.add(from, Math.min(start + count, offset + length) - from);
   }
@@ -72,6 +74,11 @@ export function clip(extents: Extents, offset: number, length: number): Extents 
 /** The same ones, so many bytes further on. */
 export function shift(extents: Extents, by: number): Extents {
   return extents.map(([offset, length]) => [offset + by, length] as const);
+}
+
+/** Extents in units of `by` bytes, in bytes. */
+export function scale(extents: Extents, by: number): Extents {
+  return extents.map(([offset, length]) => [offset * by, length * by] as const);
 }
 
 /** The whole blocks that they touch, none past `size` but for its last, partial one. */
@@ -97,6 +104,16 @@ export function covers(outer: Extents, inner: Extents): boolean {
 
 export function bytesIn(extents: Extents): number {
   return extents.reduce((sum, [, length]) => sum + length, 0);
+}
+
+function firstEndingAfter(extents: Extents, offset: number): number {
+  let [low, high] = [0, extents.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (endOf(extents[middle]) > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function endOf(extent: readonly [number, number] | undefined): number {
