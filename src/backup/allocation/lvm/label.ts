@@ -26,7 +26,7 @@ export async function findLabel({ size, read }: Volume): Promise<Fields | null> 
   const head = await read(0, sectorsLooked * sector);
   for (let at = 0; at < head.length; at += sector) {
     const fields = new Fields(head.subarray(at, at + sector), 'little', 'label');
-    if (fields.text(0, 8) === 'LABELONE' && fields.text(24, 8) === 'LVM2 001' && fields.u64(8) === at / sector)
+    if (fields.text(0, 8) === 'LABELONE' && fields.text(24, 8) === 'LVM2 001' && fields.big(8) === BigInt(at / sector))
       return fields;
   }
   return null;

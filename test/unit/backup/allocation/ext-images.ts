@@ -35,11 +35,11 @@ export const kinds: readonly string[] = [
 
 const mib = 1024 ** 2;
 
-/** Makes an image of about `size` MiB, not a whole number of groups, and lives in it for so many `steps`. */
+/** Makes an image of about `size` MiB, not a whole number of groups, over what a file holds, and lives in it for so many `steps`. */
 export async function makeExtImage(path: string, kind: string, size: number, steps: number, seed = 1): Promise<void> {
-  await writeFile(path, '');
+  await writeFile(path, '', { flag: 'a' });
   await truncate(path, size * mib + 333 * 1024);
-  const now = ['-E', 'lazy_itable_init=0,lazy_journal_init=0'];
+  const now = ['-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard'];
   execFileSync('mkfs.ext4', ['-q', '-F', ...kind.split(' '), ...now, path], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (steps > 0) await liveIn(path, steps, size, randomFrom(seed));
 }
