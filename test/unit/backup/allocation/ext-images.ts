@@ -44,12 +44,19 @@ export async function makeExtImage(path: string, kind: string, size: number, ste
   if (steps > 0) await liveIn(path, steps, size, randomFrom(seed));
 }
 
-/** Writes, deletes, cuts, punches and allocates in an image while it is mounted. */
-export async function liveIn(path: string, steps: number, size: number, random: Random): Promise<void> {
+/** Writes, deletes, cuts, punches and allocates in an image while it is mounted; at last calls `atTheEnd`. */
+export async function liveIn(
+  path: string,
+  steps: number,
+  size: number,
+  random: Random,
+  atTheEnd: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const folder = await mkdtemp(`${path}.mount-`);
   execFileSync('mount', ['-o', 'loop', path, folder]);
   try {
     for (let n = 0; n < steps; n++) await step(folder, `file-${n}`, size, random).catch(unlessFull);
+    await atTheEnd();
   } finally {
     execFileSync('umount', [folder]);
     await rm(folder, { recursive: true });
@@ -114,3 +121,14 @@ export function freeByDumpe2fs(path: string): Extents {
   }
   return scale(extentsOf(runs), blockSize);
 }
+
+/** Fails unless two images have the same files. */
+export function sameFiles(one: string, other: string): void {
+  execFileSync('sh', ['-ec', compareFiles, 'sh', one, other], { stdio: 'pipe' });
+}
+
+const compareFiles = `
+folder=$(mktemp -d "$2.XXXXXX"); mkdir "$folder/a" "$folder/b"
+mount -o loop,ro "$1" "$folder/a"; mount -o loop,ro "$2" "$folder/b"
+diff -r "$folder/a" "$folder/b" && ended=0 || ended=$?
+umount "$folder/a" "$folder/b"; rm -r "$folder"; exit $ended`;
