@@ -12,7 +12,7 @@ type PointType = NonNullable<BackupRequest['type']>;
 
 type AllocationPolicy = NonNullable<BackupRequest['allocation']>;
 
-const allocationPolicies = ['auto', 'required', 'off'] as const satisfies readonly AllocationPolicy[];
+export const allocationPolicies = ['auto', 'required', 'off'] as const satisfies readonly AllocationPolicy[];
 
 export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
 

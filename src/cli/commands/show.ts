@@ -48,7 +48,7 @@ function describe(point: ShownPoint): string[] {
     ['source', `${point.source.path} (${point.source.kind})`],
     ['snapshot', point.snapshot],
     ['tracker', point.tracker],
-    ...(point.allocation ?? []).map((volume): [string, string] => ['allocation', describeVolume(volume)]),
+    ...(point.allocation ?? []).map((volume): [string, string] => ['volume', describeVolume(volume)]),
     ...describeSkipped(point.skipped ?? { unallocated: 0, unchanged: 0 }),
     ['type', point.type],
     ['tags', point.tags.join(' ')],
