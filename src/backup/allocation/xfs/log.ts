@@ -1,35 +1,36 @@
 /**
- * Whether the log of XFS is clean: whether the last thing in it is the record that an unmount writes. What a log that is
- * not clean holds must be replayed first; until then the free space on disk may be older than the files.
+ * What the log of XFS still holds. Until a log has been replayed the free space on disk may be older than the files, so it
+ * must hold nothing: the last thing in it is the record that an unmount writes. Or only copies of the superblock, which
+ * has nothing to do with free space: a freeze (and so a snapshot by LVM) writes all else out, and leaves just these.
  *
  * The log is a ring of blocks of 512 bytes, each with the number of its round, its *cycle*, in its first word, or in the
- * second of a block that begins a record. The newest record ends where the cycle falls by one: at the head. This is what
- * the kernel does (xlog_find_head, xlog_check_unmount_rec), but it goes on with what is torn, and here it is distrusted.
+ * second of a block that begins a record. The newest record ends where the cycle falls by one: at the head. It tells the
+ * tail, the oldest record that has to be replayed. The kernel finds them so (xlog_find_tail), but it goes on with what is
+ * torn, and here it is distrusted.
  */
 import { Distrust, demand } from '../distrust.ts';
-import { Fields } from '../fields.ts';
 import type { Volume } from '../volume.ts';
+import { cycleOf, LogRecord, logBlock } from './log-record.ts';
 import type { Superblock } from './superblock.ts';
 
-const block = 512;
-const recordMagic = 0xfeedbabe;
 /** Writes in flight when a machine stopped lie at most so many blocks before the head: 8 buffers of 256 KiB. */
-const mostInFlight = (8 * 256 * 1024) / block;
-/** So many bytes of a record's data have their cycles kept in one block of its header. */
-const dataOfHeaderBlock = 32 * 1024;
-const version2 = 2;
-const unmount = 0x20;
+const mostInFlight = (8 * 256 * 1024) / logBlock;
 
-export async function requireCleanLog(volume: Volume, fs: Superblock): Promise<void> {
-  const log = new LogBlocks(volume, fs);
+/** `clean`: nothing is left in the log; `frozen`: nothing but superblocks. Anything else is distrusted. */
+export async function readLogState(volume: Volume, fs: Superblock): Promise<'clean' | 'frozen'> {
+  const log = new LogRing(volume, fs);
   const head = await findHead(log);
-  const before = await log.read(head - Math.min(mostInFlight, log.count), Math.min(mostInFlight, log.count));
-  const record = lastRecord(before);
-  demand(record !== null && isUnmount(record, before, fs), 'its log is not clean: it is mounted, or was not unmounted');
+  const count = Math.min(mostInFlight, log.count);
+  const newest = await log.read(head - count, count);
+  const last = LogRecord.lastOf(newest, fs.uuid);
+  if (last?.isUnmount) return 'clean';
+  const tail = last === null ? null : indexOfTail(last, head, log.count, newest);
+  if (tail !== null && holdsOnlySuperblocks(newest, tail, fs)) return 'frozen';
+  throw new Distrust('its log is not clean: it is mounted, or was not unmounted');
 }
 
 /** Blocks by their number; those before 0 are at the end. */
-class LogBlocks {
+class LogRing {
   readonly count: number;
   private readonly volume: Volume;
   private readonly start: number;
@@ -37,14 +38,14 @@ class LogBlocks {
   constructor(volume: Volume, { logStart, logLength }: Superblock) {
     this.volume = volume;
     this.start = logStart;
-    this.count = Math.floor(logLength / block);
+    this.count = Math.floor(logLength / logBlock);
   }
 
   async read(from: number, count: number): Promise<Buffer> {
-    if (from >= 0) return this.volume.read(this.start + from * block, count * block);
+    if (from >= 0) return this.volume.read(this.start + from * logBlock, count * logBlock);
     const wrapped = Math.min(count, -from);
-    const first = await this.volume.read(this.start + (this.count + from) * block, wrapped * block);
-    const second = await this.volume.read(this.start, (count - wrapped) * block);
+    const first = await this.volume.read(this.start + (this.count + from) * logBlock, wrapped * logBlock);
+    const second = await this.volume.read(this.start, (count - wrapped) * logBlock);
     return Buffer.concat([first, second]);
   }
 
@@ -53,13 +54,8 @@ class LogBlocks {
   }
 }
 
-function cycleOf(blocks: Buffer, at: number): number {
-  const word = blocks.readUInt32BE(at * block);
-  return word === recordMagic ? blocks.readUInt32BE(at * block + 4) : word;
-}
-
 /** The first block of the round before, and so one after the newest; as many as there are when all are of one round. */
-async function findHead(log: LogBlocks): Promise<number> {
+async function findHead(log: LogRing): Promise<number> {
   const [newest, oldest] = [await log.cycle(0), await log.cycle(log.count - 1)];
   demand(newest !== 0, 'its log is empty');
   demand(newest === oldest || newest === oldest + 1, 'its log is damaged');
@@ -76,31 +72,29 @@ async function findHead(log: LogBlocks): Promise<number> {
 }
 
 /** Distrusts a log in which writes that were in flight arrived in another order. */
-async function requireWhole(log: LogBlocks, head: number, newest: number): Promise<void> {
+async function requireWhole(log: LogRing, head: number, newest: number): Promise<void> {
   const count = Math.min(mostInFlight, log.count);
   const blocks = await log.read(head - count, count);
   for (let n = 0; n < count; n++) {
     const expected = head - count + n >= 0 ? newest : newest - 1;
-    if (cycleOf(blocks, n) !== expected) throw new Distrust('its log is not clean: its newest records are torn');
+    demand(cycleOf(blocks, n) === expected, 'its log is not clean: its newest records are torn');
   }
 }
 
-/** The number of the block at which the last record of these begins. */
-function lastRecord(blocks: Buffer): number | null {
-  for (let at = blocks.length / block - 1; at >= 0; at--)
-    if (blocks.readUInt32BE(at * block) === recordMagic) return at;
-  return null;
+/** Where among the newest blocks the tail is; null when it is not there. */
+function indexOfTail(last: LogRecord, head: number, count: number, newest: Buffer): number | null {
+  const { cycle, block } = last.tail;
+  const index = newest.length / logBlock - ((head - block + count) % count);
+  return index >= 0 && index <= last.at && cycleOf(newest, index) === cycle ? index : null;
 }
 
-/** Whether this record is an unmount's, and ends with these blocks. */
-function isUnmount(at: number, blocks: Buffer, { uuid }: Superblock): boolean {
-  const header = new Fields(blocks.subarray(at * block, (at + 1) * block), 'big', 'the last record of its log');
-  if (!header.slice(304, 16).equals(uuid)) return false;
-  const most = header.u32(320);
-  const headerBlocks = header.u32(8) === version2 && most > dataOfHeaderBlock ? Math.ceil(most / dataOfHeaderBlock) : 1;
-  const data = at + headerBlocks;
-  const operations = header.u32(40);
-  if (operations !== 1 || data >= blocks.length / block) return false;
-  if (data + Math.ceil(header.u32(12) / block) !== blocks.length / block) return false;
-  return (blocks.readUInt8(data * block + 9) & unmount) !== 0;
+function holdsOnlySuperblocks(newest: Buffer, tail: number, fs: Superblock): boolean {
+  const end = newest.length / logBlock;
+  let at = tail;
+  while (at < end) {
+    const record = LogRecord.at(newest, at, fs.uuid);
+    if (record === null || !record.isSuperblock(fs.sectorSize)) return false;
+    at = record.end;
+  }
+  return at === end;
 }

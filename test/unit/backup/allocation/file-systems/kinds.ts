@@ -89,7 +89,7 @@ function maker(program: string, ...always: readonly string[]): Kind['make'] {
 /** Mounts an image at a folder, and returns what unmounts it. */
 type Mount = (image: string, at: string) => () => void;
 
-function mountLoop(options: string): Mount {
+export function mountLoop(options: string): Mount {
   return (image, at) => {
     run('mount', '-o', `loop,${options}`, image, at);
     return () => run('umount', at);
@@ -97,7 +97,7 @@ function mountLoop(options: string): Mount {
 }
 
 /** Given a block device, so that all is written when `umount` returns. */
-function mountFuse(program: string, options: string): Mount {
+export function mountFuse(program: string, options: string): Mount {
   return (image, at) => {
     const device = run('losetup', '--find', '--show', image).trim();
     try {
@@ -115,14 +115,11 @@ function mountFuse(program: string, options: string): Mount {
 
 export function onMount<Result>(image: string, mount: Mount, work: (at: string) => Result): Result {
   const at = mkdtempSync(`${image}.`);
+  const unmount = mount(image, at);
   try {
-    const unmount = mount(image, at);
-    try {
-      return work(at);
-    } finally {
-      unmount();
-    }
+    return work(at);
   } finally {
+    unmount();
     rmdirSync(at);
   }
 }

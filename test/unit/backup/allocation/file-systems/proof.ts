@@ -28,6 +28,13 @@ export async function usedOf({ parser }: Kind, image: string): Promise<Extents> 
   return allocation.used;
 }
 
+/** Why the parser doesn't know; empty when it does. */
+export async function reasonOf({ parser }: Kind, image: string): Promise<string> {
+  const allocation = await withImage(image, parser);
+  if (allocation === null) throw new Error(`${image}: not its file system`);
+  return 'unknown' in allocation ? allocation.unknown : '';
+}
+
 /** Makes a file of the same size that has the bytes of these extents, and zeros elsewhere. */
 export function copyOnly(from: string, to: string, extents: Extents): void {
   const [source, target] = [openSync(from, 'r'), openSync(to, 'w')];
