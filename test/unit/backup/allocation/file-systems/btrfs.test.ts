@@ -13,11 +13,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { extentsOf } from '../../../../../src/backup/allocation/extents.ts';
 import { randomFrom } from '../../../../model/random.ts';
 import { announce, run } from '../../../mount/attach/images.ts';
-import { scratchFolder } from '../../../scratch.ts';
+import { scratchMemory } from '../../../scratch.ts';
 import { contentsOf } from './ageing.ts';
 import { usedByDump } from './btrfs-dump.ts';
 import { kinds, mountLoop, onMount } from './kinds.ts';
-import { copyOnly, provenMap, reasonOf, usedOf } from './proof.ts';
+import { change, copyOnly, provenMap, reasonOf, usedOf } from './proof.ts';
 
 const kind = kinds.btrfs;
 const size = 128 * 1024 * 1024;
@@ -25,7 +25,7 @@ const size = 128 * 1024 * 1024;
 describe.skipIf(announce('btrfs.test.ts', kind.whyNot))('the map of Btrfs', () => {
   let image: string;
   beforeEach(async () => {
-    image = join(await scratchFolder(), 'image');
+    image = join(await scratchMemory(), 'image');
   });
 
   it.each([
@@ -33,7 +33,7 @@ describe.skipIf(announce('btrfs.test.ts', kind.whyNot))('the map of Btrfs', () =
     ['DUP for all', ['-d', 'dup']],
     ['single for all, with small nodes', ['-m', 'single', '-n', '4096', '-R', '^free-space-tree']],
   ])('with the profiles %s is that of its own tools', async (_, options) => {
-    kind.make(image, size, options);
+    kind.make(image, 2 * size, options);
     kind.age(image, randomFrom(3), 80);
     const used = await usedOf(kind, image);
     expect(used).toEqual(usedByDump(image));
@@ -113,9 +113,9 @@ function writeDurably(path: string, bytes: Buffer): void {
 }
 
 function damage(image: string, at: number): void {
-  const file = openSync(image, 'r+');
-  const byte = Buffer.alloc(1);
-  readSync(file, byte, 0, 1, at);
-  writeSync(file, Buffer.of((byte[0] as number) ^ 0x10), 0, 1, at);
-  closeSync(file);
+  change(image, (file) => {
+    const byte = Buffer.alloc(1);
+    readSync(file, byte, 0, 1, at);
+    writeSync(file, Buffer.of((byte[0] as number) ^ 0x10), 0, 1, at);
+  });
 }

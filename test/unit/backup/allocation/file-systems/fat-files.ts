@@ -1,5 +1,5 @@
 /** Files on FAT, which few kernels of test machines know: by mtools. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../../../model/random.ts';
 import { run } from '../../../mount/attach/images.ts';
@@ -38,4 +38,14 @@ export function contentsOfFat(image: string): Contents {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Bytes of an image that are in use or no clusters', as its checker counts them. */
+export function bytesByFsck(image: string): number {
+  const report = run('fsck.vfat', '-n', '-v', image);
+  const clusterSize = Number(/(\d+) bytes per cluster/.exec(report)?.[1]);
+  const dataStart = Number(/Data area starts at byte (\d+)/.exec(report)?.[1]);
+  const [, used, clusters] = /, (\d+)\/(\d+) clusters/.exec(report) ?? [];
+  const rest = statSync(image).size - dataStart - Number(clusters) * clusterSize;
+  return dataStart + Number(used) * clusterSize + rest;
 }

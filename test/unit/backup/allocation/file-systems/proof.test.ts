@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesIn } from '../../../../../src/backup/allocation/extents.ts';
 import { randomFrom } from '../../../../model/random.ts';
 import { announce } from '../../../mount/attach/images.ts';
-import { scratchFolder } from '../../../scratch.ts';
+import { scratchMemory } from '../../../scratch.ts';
 import { type KindName, kinds } from './kinds.ts';
 import { provenMap } from './proof.ts';
 
@@ -24,7 +24,7 @@ describe.each(cases)('the map of %s with %i MiB, made with "%s"', (name, mebibyt
   const kind = kinds[name];
 
   it.skipIf(announce(name, kind.whyNot))('is all of it that anybody needs, and not everything', async () => {
-    const image = join(await scratchFolder(), 'image');
+    const image = join(await scratchMemory(), 'image');
     const size = mebibytes * 1024 * 1024;
     kind.make(image, size, options === '' ? [] : options.split(' '));
     kind.age(image, randomFrom(mebibytes), 60);

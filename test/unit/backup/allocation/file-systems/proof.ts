@@ -49,5 +49,15 @@ export function copyOnly(from: string, to: string, extents: Extents): void {
   closeSync(target);
 }
 
+/** Does something with an image open for reading and writing. */
+export function change(image: string, work: (file: number) => void): void {
+  const file = openSync(image, 'r+');
+  try {
+    work(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 const piece = Buffer.alloc(1024 * 1024);
 const zeros = Buffer.alloc(piece.length);

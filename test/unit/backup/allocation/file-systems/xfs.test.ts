@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Extents } from '../../../../../src/backup/allocation/allocation.ts';
 import { bytesIn, complement, covers, extentsOf } from '../../../../../src/backup/allocation/extents.ts';
 import { announce, run } from '../../../mount/attach/images.ts';
-import { scratchFolder } from '../../../scratch.ts';
+import { scratchMemory } from '../../../scratch.ts';
 import { withImage } from '../volumes.ts';
 import { contentsOf } from './ageing.ts';
 import { kinds, mountLoop, onMount } from './kinds.ts';
@@ -16,7 +16,7 @@ const size = 48 * 1024 * 1024;
 describe.skipIf(announce('xfs.test.ts', kind.whyNot))('the map of XFS', () => {
   let image: string;
   beforeEach(async () => {
-    image = join(await scratchFolder(), 'image');
+    image = join(await scratchMemory(), 'image');
   });
 
   it('of a frozen one is known: its log holds nothing but superblocks', async () => {
@@ -64,7 +64,7 @@ describe.skipIf(announce('xfs.test.ts', kind.whyNot))('the map of XFS', () => {
   });
 
   it('of version 4 is known', async () => {
-    const folder = join(await scratchFolder(), 'files');
+    const folder = join(await scratchMemory(), 'files');
     mkdirSync(folder);
     fill(folder);
     const files = readdirSync(folder).map((name) => `${name} ---644 0 0 ${join(folder, name)}`);
