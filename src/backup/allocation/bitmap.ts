@@ -1,6 +1,5 @@
 /** Reading bitmaps of allocation: bit 0 is the lowest of the first byte, set means used. */
 import { Distrust } from './distrust.ts';
-import type { ExtentList } from './extents.ts';
 
 export interface Bits {
   readonly bytes: Buffer;
@@ -11,8 +10,13 @@ export interface Bits {
   readonly offset: number;
 }
 
+/** Takes runs in ascending order. */
+export interface ExtentSink {
+  add(offset: number, length: number): void;
+}
+
 /** Adds the extents of set bits to `into`, and returns how many bits are set. */
-export function addSetBits({ bytes, count, unit, offset }: Bits, into: ExtentList): number {
+export function addSetBits({ bytes, count, unit, offset }: Bits, into: ExtentSink): number {
   if (count > bytes.length * 8) throw new Distrust(`a bitmap of ${bytes.length} bytes has less than ${count} bits`);
   let set = 0;
   for (let at = runEnd(bytes, 0, count, false); at < count; ) {

@@ -8,8 +8,9 @@
 import type { AllocationParser, Extents } from './allocation.ts';
 import { addSetBits } from './bitmap.ts';
 import { Distrust, demand, unlessDistrusted } from './distrust.ts';
-import { covers, ExtentList, extentsOf } from './extents.ts';
+import { covers, extentsOf } from './extents.ts';
 import { Fields } from './fields.ts';
+import { UsedList } from './used-list.ts';
 import type { Volume } from './volume.ts';
 
 interface Geometry {
@@ -40,7 +41,7 @@ const endOfFolder = 0x00;
 const largestFolder = 256 * 1024 * 1024;
 const pieceOfBitmap = 1024 * 1024;
 
-export const exfat: AllocationParser = async (volume) => {
+export const exfatAllocation: AllocationParser = async (volume) => {
   if (volume.size < bootSectorLength || (await volume.read(3, 8)).toString('latin1') !== magic) return null;
   return unlessDistrusted('exfat', () => usedExtents(volume));
 };
@@ -50,10 +51,11 @@ async function usedExtents(volume: Volume): Promise<Extents> {
   const root = await chainFrom(volume, fs, fs.root, largestFolder);
   const bitmap = await findBitmap(volume, fs, root);
   const length = Math.ceil(fs.clusters / 8);
-  demand(bitmap.length === length, 'its bitmap is of another size');
-  const places = await chainFrom(volume, fs, bitmap.first, length);
-  demand(places.length === Math.ceil(length / fs.clusterSize), 'its bitmap is of another length than its clusters');
-  const used = new ExtentList();
+  // Some have made it longer than it needs to be.
+  demand(bitmap.length >= length && bitmap.length <= length + fs.clusterSize, 'its bitmap is of another size');
+  const places = await chainFrom(volume, fs, bitmap.first, bitmap.length);
+  demand(places.length === Math.ceil(bitmap.length / fs.clusterSize), 'its bitmap has clusters of another length');
+  const used = new UsedList();
   used.add(0, fs.heapStart);
   await addBitmap(volume, fs, places, used);
   const own = [...root, ...places].map((cluster) => [placeOf(fs, cluster), fs.clusterSize] as const);
@@ -151,7 +153,7 @@ async function findBitmap(volume: Volume, fs: Geometry, root: number[]): Promise
   throw new Distrust('it has no bitmap');
 }
 
-async function addBitmap(volume: Volume, fs: Geometry, places: readonly number[], used: ExtentList): Promise<void> {
+async function addBitmap(volume: Volume, fs: Geometry, places: readonly number[], used: UsedList): Promise<void> {
   let first = 0;
   for (const cluster of places)
     for (let at = 0; at < fs.clusterSize && first < fs.clusters; at += pieceOfBitmap) {

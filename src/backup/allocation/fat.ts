@@ -7,8 +7,8 @@
  */
 import type { AllocationParser, Extents } from './allocation.ts';
 import { demand, unlessDistrusted } from './distrust.ts';
-import { ExtentList } from './extents.ts';
 import { Fields } from './fields.ts';
+import { UsedList } from './used-list.ts';
 import type { Volume } from './volume.ts';
 
 type Width = 12 | 16 | 32;
@@ -39,7 +39,7 @@ const extendedSignatures = [0x28, 0x29];
 /** A multiple of 3, for two entries of FAT12 are three bytes. */
 const pieceOfTable = 3 * 1024 * 1024;
 
-export const fat: AllocationParser = async (volume) => {
+export const fatAllocation: AllocationParser = async (volume) => {
   if (volume.size < bootSectorLength) return null;
   const boot = new Fields(await volume.read(0, bootSectorLength), 'little', 'its boot sector');
   if (!isBootSector(boot)) return null;
@@ -63,7 +63,7 @@ function isBootSector(boot: Fields): boolean {
 
 async function usedExtents(volume: Volume, boot: Fields): Promise<Extents> {
   const fs = geometryOf(boot, volume.size);
-  const used = new ExtentList();
+  const used = new UsedList();
   used.add(0, fs.dataStart);
   let first = 0;
   for (let at = 0; at < fs.tableLength; at += pieceOfTable) {
@@ -136,7 +136,7 @@ function requireClean(entries: Entries, { width, media }: Geometry): void {
 }
 
 /** Adds the clusters whose entries are not 0; of FAT32 the highest four bits of an entry do not count. */
-function addUsed(entries: Entries, first: number, fs: Geometry, used: ExtentList): void {
+function addUsed(entries: Entries, first: number, fs: Geometry, used: UsedList): void {
   const mask = fs.width === 32 ? 0x0fffffff : 0xffff;
   const end = Math.min(entries.length, fs.clusters + firstCluster - first);
   for (let n = Math.max(0, firstCluster - first); n < end; ) {

@@ -1,10 +1,12 @@
 /** Reading many small pieces of a volume, tree blocks for the most part, in few large reads. */
+import { concurrently } from '../../repository/concurrently.ts';
 import type { Volume } from './volume.ts';
 
-/** Pieces held at once, in bytes; how much is read with one read; the gap that is read along rather than left out. */
+/** Pieces held at once, in bytes; how much is read with one read; the gap that is read along rather than left out; reads in flight. */
 const batchBytes = 8 * 1024 * 1024;
 const mostAtOnce = 2 * 1024 * 1024;
-const gapReadAlong = 128 * 1024;
+const gapReadAlong = 64 * 1024;
+const readsAtOnce = 8;
 
 /** The pieces of `size` bytes at these places, in the order of the places. */
 export async function* piecesAt(volume: Volume, places: readonly number[], size: number): AsyncGenerator<Buffer> {
@@ -19,11 +21,11 @@ export async function* piecesAt(volume: Volume, places: readonly number[], size:
 /** The piece at each place. */
 async function readAll(volume: Volume, places: readonly number[], size: number): Promise<Map<number, Buffer>> {
   const found = new Map<number, Buffer>();
-  for (const run of runsOf(places, size)) {
+  await concurrently(runsOf(places, size), readsAtOnce, async (run) => {
     const start = run[0] as number;
     const bytes = await volume.read(start, (run.at(-1) as number) + size - start);
     for (const place of run) found.set(place, bytes.subarray(place - start, place - start + size));
-  }
+  });
   return found;
 }
 

@@ -19,7 +19,7 @@ import { type Forest, leavesOf } from './tree.ts';
 /** Never allocated: boot loaders live there. */
 const reserved = 1024 * 1024;
 
-export const btrfs: AllocationParser = async (volume) => {
+export const btrfsAllocation: AllocationParser = async (volume) => {
   if (volume.size < superblockAt + superblockLength) return null;
   if ((await volume.read(superblockAt + 64, 8)).toString('latin1') !== magic) return null;
   return unlessDistrusted('btrfs', () => usedExtents(volume));

@@ -2,7 +2,7 @@
  * Chunks: which places of the device a range of logical addresses means. On one device a chunk has one copy of its
  * content, or two (the profile DUP).
  */
-import { demand } from '../distrust.ts';
+import { Distrust, demand } from '../distrust.ts';
 import type { Fields } from '../fields.ts';
 import type { Superblock } from './superblock.ts';
 
@@ -71,11 +71,8 @@ export class ChunkMap {
       else high = middle;
     }
     const chunk = this.chunks[low - 1];
-    demand(
-      chunk !== undefined && length > 0 && address + length <= chunk.start + chunk.length,
-      `${length} bytes at the logical address ${address} lie in no chunk`,
-    );
-    return chunk;
+    if (chunk !== undefined && length > 0 && address + length <= chunk.start + chunk.length) return chunk;
+    throw new Distrust(`${length} bytes at the logical address ${address} lie in no chunk`);
   }
 
   /** Where the copies of a range that lies in one chunk begin. */

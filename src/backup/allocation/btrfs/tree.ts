@@ -73,40 +73,35 @@ export async function* leavesOf(forest: Forest, root: Root, visit?: (address: nu
   }
 }
 
-/** The blocks of nodes of one level, each checked; where the first copy of one is damaged, the second. */
+/** The blocks of nodes of one level; where the first copy of one is damaged, the second. */
 async function* blocksOf(forest: Forest, nodes: readonly Node[]): AsyncGenerator<Buffer> {
   const { volume, fs, chunks } = forest;
   demand(new Set(nodes.map(({ address }) => address)).size === nodes.length, 'a tree has a block twice');
-  const places = nodes.map(({ address }) => chunks.copiesOf(address, fs.nodeSize));
+  const places = nodes.map(({ address }) => chunks.copiesOf(address, fs.nodeSize)[0] as number);
   let n = 0;
-  for await (const first of piecesAt(
-    volume,
-    places.map(([place = 0]) => place),
-    fs.nodeSize,
-  )) {
-    const node = nodes[n] as Node;
-    const [, second] = places[n++] as number[];
-    if (second === undefined || isBlock(first, node, fs)) yield required(first, node, fs);
-    else yield required(await volume.read(second, fs.nodeSize), node, fs);
+  for await (const bytes of piecesAt(volume, places, fs.nodeSize)) {
+    const node = nodes[n++] as Node;
+    yield isBlock(bytes, node, fs) ? bytes : await secondCopyOf(node, forest);
   }
 }
 
-function isBlock(bytes: Buffer, { address, generation, level }: Node, fs: Superblock): boolean {
+async function secondCopyOf(node: Node, { volume, fs, chunks }: Forest): Promise<Buffer> {
+  const [, place] = chunks.copiesOf(node.address, fs.nodeSize);
+  const bytes = place === undefined ? null : await volume.read(place, fs.nodeSize);
+  if (bytes !== null && isBlock(bytes, node, fs)) return bytes;
+  throw new Distrust(`the tree block at the logical address ${node.address} is damaged`);
+}
+
+/** Whether this is the block that its parent means. */
+function isBlock(bytes: Buffer, { address, generation, level, firstKey }: Node, fs: Superblock): boolean {
   return (
     fs.isWhole(bytes) &&
     bytes.subarray(32, 48).equals(fs.uuid) &&
     u64(bytes, 48) === address &&
     u64(bytes, 80) === generation &&
-    bytes[100] === level
+    bytes[100] === level &&
+    (firstKey === null || (bytes.readUInt32LE(96) > 0 && compareKeys(bytes, headerLength, firstKey, 0) === 0))
   );
-}
-
-function required(bytes: Buffer, node: Node, fs: Superblock): Buffer {
-  demand(isBlock(bytes, node, fs), `the tree block at the logical address ${node.address} is damaged`);
-  const isEmpty = bytes.readUInt32LE(96) === 0;
-  const hasFirstKey = node.firstKey === null || (!isEmpty && compareKeys(bytes, headerLength, node.firstKey, 0) === 0);
-  demand(hasFirstKey, `the tree block at the logical address ${node.address} begins elsewhere`);
-  return bytes;
 }
 
 /** The last key of a block, whose keys must ascend from `lastKey` on. */

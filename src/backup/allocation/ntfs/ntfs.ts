@@ -8,7 +8,8 @@
 import type { AllocationParser, Extents } from '../allocation.ts';
 import { addSetBits } from '../bitmap.ts';
 import { demand, unlessDistrusted } from '../distrust.ts';
-import { covers, ExtentList } from '../extents.ts';
+import { covers } from '../extents.ts';
+import { UsedList } from '../used-list.ts';
 import type { Volume } from '../volume.ts';
 import { bootSectorLength, magic, readGeometry } from './boot-sector.ts';
 import { FileTable, recordOf } from './file-table.ts';
@@ -22,7 +23,7 @@ const doubtful = 0x1 | 0x2 | 0x10 | 0x4000 | 0x8000;
 const mirrored = 4;
 const pieceOfBitmap = 1024 * 1024;
 
-export const ntfs: AllocationParser = async (volume) => {
+export const ntfsAllocation: AllocationParser = async (volume) => {
   if (volume.size < bootSectorLength || (await volume.read(3, 8)).toString('latin1') !== magic) return null;
   return unlessDistrusted('ntfs', () => usedExtents(volume));
 };
@@ -74,12 +75,12 @@ async function requireNotDirty(table: FileTable): Promise<void> {
   demand((information.u16(10) & doubtful) === 0, 'it is marked as dirty');
 }
 
-async function readBitmap(table: FileTable): Promise<ExtentList> {
+async function readBitmap(table: FileTable): Promise<UsedList> {
   const { clusters, clusterSize: unit } = table.geometry;
   const length = Math.ceil(clusters / 8);
   const bitmap = await table.value(await table.record(recordOf.bitmap), attributeType.data);
   demand(bitmap !== null && bitmap.written >= length, 'its bitmap is too short');
-  const used = new ExtentList();
+  const used = new UsedList();
   for (let at = 0; at < length; at += pieceOfBitmap) {
     const bytes = await table.read(bitmap, at, Math.min(pieceOfBitmap, length - at));
     const first = at * 8;

@@ -19,9 +19,7 @@ const mostInFlight = (8 * 256 * 1024) / logBlock;
 /** `clean`: nothing is left in the log; `frozen`: nothing but superblocks. Anything else is distrusted. */
 export async function readLogState(volume: Volume, fs: Superblock): Promise<'clean' | 'frozen'> {
   const log = new LogRing(volume, fs);
-  const head = await findHead(log);
-  const count = Math.min(mostInFlight, log.count);
-  const newest = await log.read(head - count, count);
+  const { head, newest } = await findHead(log);
   const last = LogRecord.lastOf(newest, fs.uuid);
   if (last?.isUnmount) return 'clean';
   const tail = last === null ? null : indexOfTail(last, head, log.count, newest);
@@ -54,8 +52,14 @@ class LogRing {
   }
 }
 
-/** The first block of the round before, and so one after the newest; as many as there are when all are of one round. */
-async function findHead(log: LogRing): Promise<number> {
+interface Head {
+  /** The first block of the round before, and so one after the newest; as many as there are when all are of one round. */
+  readonly head: number;
+  /** The newest blocks, up to the head: as many as can have been in flight. */
+  readonly newest: Buffer;
+}
+
+async function findHead(log: LogRing): Promise<Head> {
   const [newest, oldest] = [await log.cycle(0), await log.cycle(log.count - 1)];
   demand(newest !== 0, 'its log is empty');
   demand(newest === oldest || newest === oldest + 1, 'its log is damaged');
@@ -67,18 +71,18 @@ async function findHead(log: LogRing): Promise<number> {
     if (cycle === newest) low = middle;
     else head = middle;
   }
-  await requireWhole(log, head, newest);
-  return head;
+  return { head, newest: await readWhole(log, head, newest) };
 }
 
-/** Distrusts a log in which writes that were in flight arrived in another order. */
-async function requireWhole(log: LogRing, head: number, newest: number): Promise<void> {
+/** Reads the newest blocks; distrusts a log in which writes that were in flight arrived in another order. */
+async function readWhole(log: LogRing, head: number, newest: number): Promise<Buffer> {
   const count = Math.min(mostInFlight, log.count);
   const blocks = await log.read(head - count, count);
   for (let n = 0; n < count; n++) {
     const expected = head - count + n >= 0 ? newest : newest - 1;
     demand(cycleOf(blocks, n) === expected, 'its log is not clean: its newest records are torn');
   }
+  return blocks;
 }
 
 /** Where among the newest blocks the tail is; null when it is not there. */

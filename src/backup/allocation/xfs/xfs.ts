@@ -6,7 +6,8 @@
  */
 import type { AllocationParser, Extents } from '../allocation.ts';
 import { demand, unlessDistrusted } from '../distrust.ts';
-import { complement, ExtentList } from '../extents.ts';
+import { covers, extentsOf } from '../extents.ts';
+import { UsedList } from '../used-list.ts';
 import type { Volume } from '../volume.ts';
 import { type Group, readFreeSpace, readGroups } from './free-space.ts';
 import { readLogState } from './log.ts';
@@ -14,7 +15,7 @@ import { magic, readSuperblock, type Superblock } from './superblock.ts';
 
 const smallest = 512;
 
-export const xfs: AllocationParser = async (volume) => {
+export const xfsAllocation: AllocationParser = async (volume) => {
   if (volume.size < smallest || (await volume.read(0, 4)).toString('latin1') !== magic) return null;
   return unlessDistrusted('xfs', () => usedExtents(volume));
 };
@@ -24,13 +25,28 @@ async function usedExtents(volume: Volume): Promise<Extents> {
   const log = await readLogState(volume, fs);
   const groups = await readGroups(volume, fs);
   if (log === 'clean') requireCounted(fs, groups);
-  const free = new ExtentList();
+  const used = new UsedList();
+  let end = 0;
   for (const group of groups) {
     const start = group.number * fs.groupBlocks;
-    for (const [first, count] of await readFreeSpace(volume, fs, group))
-      free.add((start + first) * fs.blockSize, count * fs.blockSize);
+    for (const [first, count] of await readFreeSpace(volume, fs, group)) {
+      const free = (start + first) * fs.blockSize;
+      used.add(end, free - end);
+      end = free + count * fs.blockSize;
+    }
   }
-  return complement(free.extents, volume.size);
+  used.add(end, volume.size - end);
+  demand(covers(used.extents, ownExtents(fs)), 'it has parts of its log or of its headers as free');
+  return used.extents;
+}
+
+/** The log, and the headers of allocation groups, four sectors each. */
+function ownExtents(fs: Superblock): Extents {
+  const headers = Array.from(
+    { length: fs.groups },
+    (_, n) => [n * fs.groupBlocks * fs.blockSize, 4 * fs.sectorSize] as const,
+  );
+  return extentsOf([...headers, [fs.logStart, fs.logLength]]);
 }
 
 /** The superblock counts also what is kept for trees; while it is mounted the count stands in memory. */

@@ -37,8 +37,8 @@ function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Changes a folder in so many steps. Where `shares` is set, files are also cloned. A full disk ends it. */
-export function ageFolder(folder: string, random: Random, steps: number, shares: boolean): void {
+/** Changes a folder in so many steps, clones among them where the file system can; a full disk ends it. */
+export function ageFolder(folder: string, random: Random, steps: number): void {
   const files: string[] = [];
   let folders = [folder];
   try {
@@ -57,7 +57,7 @@ export function ageFolder(folder: string, random: Random, steps: number, shares:
         rmSync(file);
         files.splice(files.indexOf(file), 1);
       } else {
-        change(file, random, choice, shares, files);
+        change(file, random, choice, files);
       }
     }
     for (const file of files) if (random.chance(0.3)) rmSync(file);
@@ -66,14 +66,14 @@ export function ageFolder(folder: string, random: Random, steps: number, shares:
   }
 }
 
-function change(file: string, random: Random, choice: number, shares: boolean, files: string[]): void {
+function change(file: string, random: Random, choice: number, files: string[]): void {
   if (choice === 15) truncateSync(file, random.below(statSync(file).size + 1));
   else if (choice === 16) appendFileSync(file, content(random));
   else if (choice === 17) overwrite(file, random);
-  else if (choice === 18 && shares) {
+  else if (choice === 18) {
     const clone = `${file}c`;
     if (!files.includes(clone)) files.push(clone);
-    copyFileSync(file, clone, constants.COPYFILE_FICLONE_FORCE);
+    copyFileSync(file, clone, constants.COPYFILE_FICLONE);
   } else {
     const name = `${file}r`;
     if (files.includes(name)) return;

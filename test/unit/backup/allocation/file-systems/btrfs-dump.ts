@@ -12,7 +12,11 @@ export function usedByDump(image: string): Extents {
   const chunks = chunksOf(run('btrfs', 'inspect-internal', 'dump-tree', '-t', 'chunk', image));
   const extents = run('btrfs', 'inspect-internal', 'dump-tree', '-t', 'extent', image);
   const { size } = statSync(image);
-  const used: [number, number][] = [[0, mebibyte]];
+  const end = Number(/^dev_item.total_bytes\s+(\d+)/m.exec(superblock)?.[1]);
+  const used: [number, number][] = [
+    [0, mebibyte],
+    [end, size - end],
+  ];
   for (const at of [64 * mebibyte, 256 * 1024 * mebibyte]) if (at + 4096 <= size) used.push([at, 4096]);
   for (const [, start, type, length] of extents.matchAll(/key \((\d+) (EXTENT|METADATA)_ITEM (\d+)\)/g)) {
     const chunk = chunks.find(({ from, to }) => from <= Number(start) && Number(start) < to);

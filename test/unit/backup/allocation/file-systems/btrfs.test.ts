@@ -95,6 +95,15 @@ describe.skipIf(announce('btrfs.test.ts', kind.whyNot))('the map of Btrfs', () =
     expect(await reasonOf(kind, image)).toBe('it is made of 2 devices');
   });
 
+  it('of one whose UUID was changed is known', async () => {
+    kind.make(image, size, []);
+    const used = await usedOf(kind, image);
+    run('btrfstune', '-m', image);
+    expect(run('btrfs', 'inspect-internal', 'dump-super', image)).toMatch(/METADATA_UUID/);
+    expect(await usedOf(kind, image)).not.toEqual(used);
+    expect(await usedOf(kind, image)).toEqual(usedByDump(image));
+  });
+
   it('has what lies behind the end of the file system', async () => {
     kind.make(image, size, []);
     const used = await usedOf(kind, image);

@@ -2,7 +2,7 @@ import { readSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bytesIn, covers } from '../../../../../src/backup/allocation/extents.ts';
-import { fat } from '../../../../../src/backup/allocation/fat.ts';
+import { fatAllocation } from '../../../../../src/backup/allocation/fat.ts';
 import { randomFrom } from '../../../../model/random.ts';
 import { announce } from '../../../mount/attach/images.ts';
 import { scratchMemory } from '../../../scratch.ts';
@@ -76,10 +76,10 @@ describe.skipIf(announce('fat.test.ts', kinds.vfat.whyNot))('the map of FAT', ()
   it('is nobody’s when the fields are not those of a FAT, such as in a master boot record', async () => {
     const sector = Buffer.alloc(mebibyte);
     sector.writeUInt16LE(0xaa55, 510);
-    expect(await fat(volumeOfBytes(sector))).toBeNull();
+    expect(await fatAllocation(volumeOfBytes(sector))).toBeNull();
     sector.write('\xeb\x63\x90', 'latin1');
-    expect(await fat(volumeOfBytes(sector))).toBeNull();
-    expect(await fat(volumeOfBytes(Buffer.alloc(0)))).toBeNull();
+    expect(await fatAllocation(volumeOfBytes(sector))).toBeNull();
+    expect(await fatAllocation(volumeOfBytes(Buffer.alloc(0)))).toBeNull();
   });
 });
 

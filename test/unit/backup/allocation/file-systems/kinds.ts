@@ -1,11 +1,11 @@
 /** The file systems whose allocation is tested: how each is made, filled, looked into and checked by its own tools. */
-import { closeSync, mkdtempSync, openSync, rmdirSync, truncateSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmdirSync, truncateSync } from 'node:fs';
 import type { AllocationParser } from '../../../../../src/backup/allocation/allocation.ts';
-import { btrfs } from '../../../../../src/backup/allocation/btrfs/btrfs.ts';
-import { exfat } from '../../../../../src/backup/allocation/exfat.ts';
-import { fat } from '../../../../../src/backup/allocation/fat.ts';
-import { ntfs } from '../../../../../src/backup/allocation/ntfs/ntfs.ts';
-import { xfs } from '../../../../../src/backup/allocation/xfs/xfs.ts';
+import { btrfsAllocation } from '../../../../../src/backup/allocation/btrfs/btrfs.ts';
+import { exfatAllocation } from '../../../../../src/backup/allocation/exfat.ts';
+import { fatAllocation } from '../../../../../src/backup/allocation/fat.ts';
+import { ntfsAllocation } from '../../../../../src/backup/allocation/ntfs/ntfs.ts';
+import { xfsAllocation } from '../../../../../src/backup/allocation/xfs/xfs.ts';
 import type { Random } from '../../../../model/random.ts';
 import { hasLoop } from '../../../loop.ts';
 import { hasProgram, run } from '../../../mount/attach/images.ts';
@@ -26,42 +26,41 @@ export interface Kind {
 
 export const kinds = {
   xfs: {
-    parser: xfs,
-    whyNot: whyNot('mkfs.xfs', 'xfs_repair'),
+    parser: xfsAllocation,
+    whyNot: whyNot('xfs', 'mkfs.xfs', 'xfs_repair'),
     make: maker('mkfs.xfs', '-q', '-f', '--unsupported'),
-    age: (image, random, steps) => onMount(image, mountLoop('rw,nouuid'), (at) => ageFolder(at, random, steps, true)),
+    age: (image, random, steps) => onMount(image, mountLoop('rw,nouuid'), (at) => ageFolder(at, random, steps)),
     contents: (image) => onMount(image, mountLoop('ro,norecovery,nouuid'), contentsOf),
-    check: (image) => run('xfs_repair', '-n', '-f', image),
+    check: (image) => run('xfs_repair', '-n', '-f', '-o', 'force_geometry', image),
   },
   btrfs: {
-    parser: btrfs,
-    whyNot: whyNot('mkfs.btrfs', 'btrfs'),
+    parser: btrfsAllocation,
+    whyNot: whyNot('btrfs', 'mkfs.btrfs', 'btrfs'),
     make: maker('mkfs.btrfs', '-q', '-f'),
-    age: (image, random, steps) => onMount(image, mountLoop('rw'), (at) => ageFolder(at, random, steps, true)),
+    age: (image, random, steps) => onMount(image, mountLoop('rw'), (at) => ageFolder(at, random, steps)),
     contents: (image) => onMount(image, mountLoop('ro'), contentsOf),
     check: (image) => run('btrfs', 'check', '--check-data-csum', image),
   },
   ntfs: {
-    parser: ntfs,
-    whyNot: whyNot('mkntfs', 'ntfs-3g', 'ntfsfix'),
+    parser: ntfsAllocation,
+    whyNot: whyNot('fuseblk', 'mkntfs', 'ntfs-3g', 'ntfsfix'),
     make: maker('mkntfs', '-q', '-F', '-Q'),
-    age: (image, random, steps) =>
-      onMount(image, mountFuse('ntfs-3g', 'rw'), (at) => ageFolder(at, random, steps, false)),
+    age: (image, random, steps) => onMount(image, mountFuse('ntfs-3g', 'rw'), (at) => ageFolder(at, random, steps)),
     contents: (image) => onMount(image, mountFuse('ntfs-3g', 'ro'), contentsOf),
     check: (image) => run('ntfsfix', '--no-action', image),
   },
   exfat: {
-    parser: exfat,
-    whyNot: whyNot('mkfs.exfat', 'mount.exfat-fuse', 'fsck.exfat'),
+    parser: exfatAllocation,
+    whyNot: whyNot('fuseblk', 'mkfs.exfat', 'mount.exfat-fuse', 'fsck.exfat'),
     make: maker('mkfs.exfat'),
     age: (image, random, steps) =>
-      onMount(image, mountFuse('mount.exfat-fuse', 'rw'), (at) => ageFolder(at, random, steps, false)),
+      onMount(image, mountFuse('mount.exfat-fuse', 'rw'), (at) => ageFolder(at, random, steps)),
     contents: (image) => onMount(image, mountFuse('mount.exfat-fuse', 'ro'), contentsOf),
     check: (image) => run('fsck.exfat', '-n', image),
   },
   vfat: {
-    parser: fat,
-    whyNot: whyNot('mkfs.vfat', 'mcopy', 'fsck.vfat'),
+    parser: fatAllocation,
+    whyNot: whyNot('', 'mkfs.vfat', 'mcopy', 'fsck.vfat'),
     make: maker('mkfs.vfat'),
     age: ageFat,
     contents: contentsOfFat,
@@ -71,8 +70,9 @@ export const kinds = {
 
 export type KindName = keyof typeof kinds;
 
-function whyNot(...programs: readonly string[]): string {
-  if (!hasLoop) return 'no loop devices, or not root';
+function whyNot(driver: string, ...programs: readonly string[]): string {
+  if (driver !== '' && !hasLoop) return 'no loop devices, or not root';
+  if (!readFileSync('/proc/filesystems', 'utf8').includes(driver)) return `this kernel has no ${driver}`;
   const missing = programs.find((program) => !hasProgram(program));
   return missing === undefined ? '' : `${missing} is not installed`;
 }
@@ -107,7 +107,7 @@ export function mountFuse(program: string, options: string): Mount {
       throw error;
     }
     return () => {
-      run('umount', at);
+      unmountSoon(at);
       run('losetup', '--detach', device);
     };
   };
@@ -122,4 +122,16 @@ export function onMount<Result>(image: string, mount: Mount, work: (at: string) 
     unmount();
     rmdirSync(at);
   }
+}
+
+/** FUSE tells its server a moment later that a file was closed. */
+function unmountSoon(at: string): void {
+  for (let attempt = 1; ; attempt++)
+    try {
+      run('umount', at);
+      return;
+    } catch (error) {
+      if (attempt === 100 || !String(error).includes('busy')) throw error;
+      run('sleep', '0.1');
+    }
 }

@@ -5,16 +5,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Allocation } from '../../../../../src/backup/allocation/allocation.ts';
 import { covers } from '../../../../../src/backup/allocation/extents.ts';
 import { type Volume, volumeOf } from '../../../../../src/backup/allocation/volume.ts';
 import { type Random, randomFrom } from '../../../../model/random.ts';
 import { announce } from '../../../mount/attach/images.ts';
 import { scratchMemory } from '../../../scratch.ts';
+import { changeAnyhow, whileChanged } from '../mutations.ts';
 import { volumeOfBytes } from '../volumes.ts';
 import { type KindName, kinds } from './kinds.ts';
 
-const rounds = process.env.STRATA_LONG === '1' ? 4000 : 100;
+const rounds = process.env.STRATA_LONG === '1' ? 4000 : 80;
 const mebibyte = 1024 * 1024;
 
 interface Case {
@@ -45,10 +45,10 @@ describe.each(cases)('a damaged $name', ({ name, mebibytes, options, checked }) 
     if (sound === null || !('used' in sound)) throw new Error(`${name} is not known: ${sound?.unknown}`);
     const random = randomFrom(rounds);
     const known = { same: 0, other: 0, unknown: 0 };
+    const volume = volumeOfBytes(bytes);
     for (let round = 0; round < rounds; round++) {
-      const restore = damage(bytes, read, random);
-      const found: Allocation | null = await kind.parser(volumeOfBytes(bytes));
-      restore();
+      const at = placeIn(read, random);
+      const found = await whileChanged(bytes, at, changeAnyhow(random), () => kind.parser(volume));
       if (found === null || 'unknown' in found) known.unknown++;
       else if (covers(found.used, sound.used)) known.same++;
       else known.other++;
@@ -66,21 +66,8 @@ function watched(volume: Volume, read: [number, number][]): Volume {
   });
 }
 
-/** Changes a few bytes, or a sector, somewhere in what is read; returns what changes them back. */
-function damage(bytes: Buffer, read: readonly [number, number][], random: Random): () => void {
-  const undo: (() => void)[] = [];
-  for (let count = 1 + random.below(3); count > 0; count--) {
-    const [offset, length] = random.one(read) as [number, number];
-    // Structures begin with what leads to others.
-    const at = offset + random.below(random.chance(0.5) ? Math.min(length, 128) : length);
-    const size = Math.min(random.one([1, 1, 2, 4, 8, 512]) as number, bytes.length - at);
-    const before = Buffer.from(bytes.subarray(at, at + size));
-    undo.unshift(() => before.copy(bytes, at));
-    const kind = random.below(4);
-    for (let n = at; n < at + size; n++)
-      bytes[n] = [0, 0xff, random.below(256), (bytes[n] as number) ^ (1 << random.below(8))][kind] as number;
-  }
-  return () => {
-    for (const step of undo) step();
-  };
+/** Somewhere in what is read; structures begin with what leads to others. */
+function placeIn(read: readonly [number, number][], random: Random): number {
+  const [offset, length] = random.one(read) as [number, number];
+  return offset + random.below(random.chance(0.5) ? Math.min(length, 128) : length);
 }
