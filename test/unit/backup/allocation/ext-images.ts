@@ -50,13 +50,13 @@ export async function liveIn(
   steps: number,
   size: number,
   random: Random,
-  atTheEnd: () => Promise<void> = async () => undefined,
+  atTheEnd: (mountPoint: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const folder = await mkdtemp(`${path}.mount-`);
   execFileSync('mount', ['-o', 'loop', path, folder]);
   try {
     for (let n = 0; n < steps; n++) await step(folder, `file-${n}`, size, random).catch(unlessFull);
-    await atTheEnd();
+    await atTheEnd(folder);
   } finally {
     execFileSync('umount', [folder]);
     await rm(folder, { recursive: true });
