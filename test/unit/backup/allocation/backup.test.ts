@@ -20,7 +20,7 @@ const mib = 1024 ** 2;
 const zeroSector = Buffer.alloc(512);
 
 describe.skipIf(!hasLoop)('a backup of what file systems use (needs root and loop devices)', () => {
-  it.each(['-t ext4', '-t ext2 -b 1024', '-t ext4 -O bigalloc -C 16384'])(
+  it.each(['-t ext3 -b 1024', '-t ext4 -O bigalloc -C 16384'])(
     'restores to a sound file system with all its files: %s',
     async (kind) => {
       const folder = await scratchMemory();
