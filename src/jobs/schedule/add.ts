@@ -105,7 +105,18 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
   const source = resolve(given.source);
   const rules = keepOf(keep, timeZone);
   const longest = given.maxDuration === undefined ? {} : { maxDuration: given.maxDuration };
-  const filled = { source, machine, disk, snapshot, tracker, allocation, type, tags: [...tags], ...longest, keep: rules };
+  const filled = {
+    source,
+    machine,
+    disk,
+    snapshot,
+    tracker,
+    allocation,
+    type,
+    tags: [...tags],
+    ...longest,
+    keep: rules,
+  };
   return { kind, settings: filled };
 }
 
