@@ -96,10 +96,23 @@ function geometryOf(boot: Fields, volumeSize: number): Geometry {
   demand(!is32 || (boot.u16(40) & 0x80) === 0, 'its tables are not kept equal');
   const width = is32 ? 32 : clusters < leastOf16 ? 12 : 16;
   demand(Math.ceil(((clusters + firstCluster) * width) / 8) <= tableLength, 'its table is too short');
+  requireNamed(boot, width);
   const signature = boot.u8(stateAt[width] + 1);
   const isDirty = extendedSignatures.includes(signature) && (boot.u8(stateAt[width]) & dirty) !== 0;
   demand(!isDirty, 'it is marked as dirty');
   return { width, clusters, clusterSize, dataStart, tableStart, tableLength, tables, media: boot.u8(21) };
+}
+
+/**
+ * Its width follows from the number of clusters, whatever it is called. But some have made FAT16s with so few that they are
+ * no more, and who made them reads them as such.
+ */
+function requireNamed(boot: Fields, width: Width): void {
+  const name = /^FAT(12|16)/.exec(boot.text(54, 5))?.[1];
+  demand(
+    width === 32 || name === undefined || name === `${width}`,
+    `it is called FAT${name}, and would be a FAT${width}`,
+  );
 }
 
 /** A piece of the table, which must be the same in both. */

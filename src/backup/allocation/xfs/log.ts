@@ -97,7 +97,8 @@ function holdsOnlySuperblocks(newest: Buffer, tail: number, fs: Superblock): boo
   let at = tail;
   while (at < end) {
     const record = LogRecord.at(newest, at, fs.uuid);
-    if (record === null || !record.isSuperblock(fs.sectorSize)) return false;
+    // Kernels before 5.12 wrote the record of an unmount at a freeze, too.
+    if (record === null || !(record.isUnmount || record.isSuperblock(fs.sectorSize))) return false;
     at = record.end;
   }
   return at === end;

@@ -63,6 +63,12 @@ describe.skipIf(announce('fat.test.ts', kinds.vfat.whyNot))('the map of FAT', ()
     expect(await reasonOf(kind, image)).toBe('it is larger than its volume');
   });
 
+  it('is not known when it has too few clusters for what it is called', async () => {
+    kind.make(image, 4 * mebibyte, ['-F', '12']);
+    change(image, (file) => writeSync(file, 'FAT16   ', 54));
+    expect(await reasonOf(kind, image)).toBe('it is called FAT16, and would be a FAT12');
+  });
+
   it('has bad clusters, and what lies behind the file system', async () => {
     kind.make(image, 32 * mebibyte, ['-F', '16', '-s', '4']);
     const before = await usedOf(kind, image);

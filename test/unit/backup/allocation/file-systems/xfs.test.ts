@@ -19,8 +19,11 @@ describe.skipIf(announce('xfs.test.ts', kind.whyNot))('the map of XFS', () => {
     image = join(await scratchMemory(), 'image');
   });
 
-  it('of a frozen one is known: its log holds nothing but superblocks', async () => {
-    kind.make(image, size, []);
+  it.each([
+    ['512', []],
+    ['4096', ['-s', 'size=4096']],
+  ])('of a frozen one is known: its log holds nothing but superblocks of %s bytes', async (_, options) => {
+    kind.make(image, size, options);
     const frozen = `${image}.frozen`;
     const before = onMount(image, mountLoop('rw'), (at) => {
       fill(at);
