@@ -85,11 +85,14 @@ function change(file: string, random: Random, choice: number, files: string[]): 
 /** Leaves a hole before it now and then, and makes it durable. */
 function overwrite(file: string, random: Random): void {
   const open = openSync(file, 'r+');
-  const { size } = statSync(file);
-  writeSync(open, content(random), 0, undefined, random.below(size + 1_000_000));
-  if (random.chance(0.3)) ftruncateSync(open, size);
-  fsyncSync(open);
-  closeSync(open);
+  try {
+    const { size } = statSync(file);
+    writeSync(open, content(random), 0, undefined, random.below(size + 1_000_000));
+    if (random.chance(0.3)) ftruncateSync(open, size);
+    fsyncSync(open);
+  } finally {
+    closeSync(open);
+  }
 }
 
 /** Mostly small; no sector of it is zeros, which is what free space reads as. */

@@ -107,7 +107,7 @@ export function mountFuse(program: string, options: string): Mount {
       throw error;
     }
     return () => {
-      unmountSoon(at);
+      run('umount', at);
       run('losetup', '--detach', device);
     };
   };
@@ -122,16 +122,4 @@ export function onMount<Result>(image: string, mount: Mount, work: (at: string) 
     unmount();
     rmdirSync(at);
   }
-}
-
-/** FUSE tells its server a moment later that a file was closed. */
-function unmountSoon(at: string): void {
-  for (let attempt = 1; ; attempt++)
-    try {
-      run('umount', at);
-      return;
-    } catch (error) {
-      if (attempt === 100 || !String(error).includes('busy')) throw error;
-      run('sleep', '0.1');
-    }
 }

@@ -16,7 +16,7 @@ import { provenMap } from './proof.ts';
 const mebibyte = 1024 * 1024;
 
 /** Files written and changed; the last makes most of these full. */
-const ages = [0, 40, 250, 900];
+const ages = [0, 40, 250, 600];
 
 const options: Record<KindName, { mebibytes: number; words: readonly string[] }> = {
   xfs: {
