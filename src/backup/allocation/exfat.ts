@@ -114,7 +114,7 @@ async function chainFrom(volume: Volume, fs: Geometry, first: number, mostBytes:
 
 /** Entries of the table, read a page at a time: those of a chain lie side by side for the most part. */
 class TableReader {
-  private static readonly pageLength = 64 * 1024;
+  private static readonly pageLength = 4096;
   private readonly volume: Volume;
   private readonly fs: Geometry;
   private at = -1;

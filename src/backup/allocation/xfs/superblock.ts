@@ -33,6 +33,7 @@ const logAttributes = 0x1;
 const sharedVersions = 0x200;
 
 const longest = 32768;
+const smallestGroup = 16 * 1024 * 1024;
 
 /** Distrusts what is damaged, unfinished, or of a kind not known here. */
 export async function readSuperblock(volume: Volume): Promise<Superblock> {
@@ -70,7 +71,7 @@ function geometryOf(head: Fields, checked: boolean): Superblock {
   const [groupBlocks, groups] = [head.u32(84), head.u32(88)];
   const groupShift = head.u8(124);
   demand(isPowerOfTwo(blockSize, 512, 65536), `its blocks have ${blockSize} bytes`);
-  demand(groups > 0 && groupBlocks > 0, 'it has no allocation groups');
+  demand(groups > 0 && groupBlocks * blockSize >= smallestGroup, 'its allocation groups are smaller than they can be');
   demand(groupShift < 32 && groupBlocks <= 2 ** groupShift, 'its allocation groups are larger than they can be');
   demand(
     blocks <= groups * groupBlocks && blocks > (groups - 1) * groupBlocks,

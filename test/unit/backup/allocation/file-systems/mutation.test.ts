@@ -21,24 +21,27 @@ interface Case {
   readonly name: KindName;
   readonly mebibytes: number;
   readonly options: readonly string[];
+  readonly steps: number;
   readonly checked: boolean;
 }
 
 const cases: readonly Case[] = [
-  { name: 'xfs', mebibytes: 24, options: ['-b', 'size=1024'], checked: true },
-  { name: 'btrfs', mebibytes: 128, options: ['-n', '4096', '-m', 'single'], checked: true },
-  { name: 'ntfs', mebibytes: 16, options: ['-c', '512'], checked: false },
-  { name: 'exfat', mebibytes: 16, options: [], checked: false },
-  { name: 'vfat', mebibytes: 8, options: ['-F', '16', '-s', '1'], checked: false },
+  { name: 'xfs', mebibytes: 24, options: ['-b', 'size=1024'], steps: 60, checked: true },
+  // Not every kernel mounts version 4.
+  { name: 'xfs', mebibytes: 24, options: ['-m', 'crc=0'], steps: 0, checked: false },
+  { name: 'btrfs', mebibytes: 128, options: ['-n', '4096', '-m', 'single'], steps: 60, checked: true },
+  { name: 'ntfs', mebibytes: 16, options: ['-c', '512'], steps: 60, checked: false },
+  { name: 'exfat', mebibytes: 16, options: [], steps: 60, checked: false },
+  { name: 'vfat', mebibytes: 8, options: ['-F', '16', '-s', '1'], steps: 60, checked: false },
 ];
 
-describe.each(cases)('a damaged $name', ({ name, mebibytes, options, checked }) => {
+describe.each(cases)('a damaged $name made with $options', ({ name, mebibytes, options, steps, checked }) => {
   const kind = kinds[name];
 
   it.skipIf(announce(name, kind.whyNot))('is known or not, and takes nothing as free by mistake', async () => {
     const image = join(await scratchMemory(), 'image');
     kind.make(image, mebibytes * mebibyte, options);
-    kind.age(image, randomFrom(5), 60);
+    if (steps > 0) kind.age(image, randomFrom(5), steps);
     const bytes = readFileSync(image);
     const read: [number, number][] = [];
     const sound = await kind.parser(watched(volumeOfBytes(bytes), read));
