@@ -137,6 +137,17 @@ export interface BackupOptions {
   readonly threads: number;
   /** Bytes a second read from the source; 0 = no limit. */
   readonly rateLimit: number;
+  /**
+   * What is not read of a file or device, as offset, length, offset, length …, ascending and apart within the size; of each the whole blocks.
+   * Unallocated blocks become zero. Unchanged ones, which count only with a parent, stay what it has, unless that is lost.
+   */
+  readonly unallocated: Float64Array;
+  readonly unchanged: Float64Array;
+  /** How many of the unchanged blocks are read nevertheless and compared, 0 … 100, and which. */
+  readonly auditPercent: number;
+  readonly auditSeed: number;
+  /** The parent may have zeros where the source was not read: unchanged blocks that are zero there are read. */
+  readonly zerosUnread: boolean;
   /** Called for each finished pack file; answer with packStored(seq) or packFailed(seq). At most a few are unanswered. */
   readonly onPack: OnPack;
 }
@@ -170,6 +181,12 @@ export interface BackupOutcome {
   readonly root: string;
   /** [offset, length] pairs. */
   readonly unreadable: readonly (readonly [number, number])[];
+  /** Bytes of the disk that were not read, holes among them. */
+  readonly bytesUnallocated: number;
+  readonly bytesUnchanged: number;
+  /** Unchanged blocks that were read nevertheless, and where they are not what the parent has; those are stored. */
+  readonly auditedBlocks: number;
+  readonly changedUnseen: readonly (readonly [number, number])[];
   /** Whether O_DIRECT was used, and how many worker threads. */
   readonly direct: boolean;
   readonly threads: number;
@@ -430,6 +447,11 @@ export interface Liveness {
   readonly __liveness: never;
 }
 
+/** A file or device, for reading single places of it; opaque. */
+export interface SourceReader {
+  readonly __sourceReader: never;
+}
+
 /** Cache and threads that all open points of a process share; opaque. */
 export interface ReadStore {
   readonly __readStore: never;
@@ -569,6 +591,11 @@ export interface Native {
     bad: readonly BadPlace[];
   }): Promise<DedupIndex>;
   startBackup(options: BackupOptions): BackupRun;
+  /** For reading single places just as a backup reads all: a device past the machine's cache, which may be old. Throws SOURCE_OPEN. */
+  openSource(options: { path: string; kind: 'file' | 'device'; size: number }): SourceReader;
+  /** Exactly so many bytes, at most 64 MiB, which must lie within the size. Rejects with SOURCE_READ, SOURCE_SIZE_CHANGED. */
+  readSource(source: SourceReader, range: { offset: number; length: number }): Promise<Buffer>;
+  closeSource(source: SourceReader): void;
   /**
    * Merges a chain into one full map of its newest point: `<runId>.loc` and `<runId>.dig` in the spool folder. Rejects with MAP_MISSING,
    * MAP_DAMAGED, FRAME_DAMAGED, PACK_MISSING, PACK_READ, SPOOL_WRITE, PACK_STORE_FAILED, CLONE_UNSUPPORTED.

@@ -6,7 +6,8 @@ namespace strata {
 namespace {
 
 constexpr uint64_t kPieceBytes = 1 << 20;
-constexpr uint64_t kHoleBlocks = 1 << 16;
+constexpr uint64_t kZeroBlocks = 1 << 16;
+constexpr uint64_t kAheadBlocks = 1 << 12;
 
 bool all_zero(View bytes) {
   // Equal to itself shifted by a few bytes, and those are zero: memcmp is as fast as the machine can compare.
@@ -32,14 +33,22 @@ struct Backup::Block {
 };
 
 struct Backup::Piece {
+  struct Audited {
+    uint64_t block;
+    bool data;  // in the parent
+  };
   uint64_t number = 0, first = 0, count = 0;
-  bool hole = false, ready = false;
+  Fate fate = Fate::read;
+  bool hole = false;  // zero because nothing lies there
+  bool ready = false;
   size_t bytes = 0;  // of the disk; the last block may be short
   std::unique_ptr<uint8_t, FreeAligned> data;
   std::vector<Block> blocks;
   Bytes frames;
   std::vector<Range> unreadable;
-  std::vector<Range> emptied;  // hole: runs of blocks that held data in the parent
+  std::vector<Range> emptied;  // zero: runs of blocks that held data in the parent
+  std::vector<Digest> kept;    // keep: the parent's; all zero where the block is
+  std::vector<Audited> audited;
 };
 
 Backup::Backup(BackupOptions options, PackStream::OnPack on_pack)
@@ -50,6 +59,8 @@ Backup::Backup(BackupOptions options, PackStream::OnPack on_pack)
       claim_codec_(options_.vault),
       missing_(options_.missing_packs.begin(), options_.missing_packs.end()),
       bad_(options_.bad_places.begin(), options_.bad_places.end()),
+      unallocated_(options_.unallocated, options_.size, options_.block_size),
+      unchanged_(options_.parent.empty() ? std::vector<Range>{} : options_.unchanged, options_.size, options_.block_size),
       commit_codec_(options_.vault) {}
 
 Backup::~Backup() = default;
@@ -69,6 +80,7 @@ BackupOutcome Backup::run() {
   digest_.emplace(base + ".dig", commit_codec_);
 
   packs_.run([this] { read_all(); });
+  if (!unallocated_.empty() || !unchanged_.empty()) source_->require_size();
   outcome_.cancelled = control_.cancelled();
   outcome_.size = options_.kind == SourceKind::stream ? stream_size_ : options_.size;
   outcome_.bytes_read = bytes_read_;
@@ -91,7 +103,7 @@ void Backup::read_all() {
         FrameCodec codec(options_.vault);
         Piece* piece;
         while (claim(piece)) {
-          if (!piece->hole) work(codec, *piece);
+          if (piece->fate == Fate::read) work(codec, *piece);
           submit(*piece);
         }
       },
@@ -134,6 +146,8 @@ bool Backup::claim(Piece*& out) {
   piece.first = next_block_;
   piece.unreadable.clear();
   piece.emptied.clear();
+  piece.kept.clear();
+  piece.audited.clear();
   piece.frames.clear();
   plan(piece);
   if (piece.count == 0) {
@@ -147,9 +161,41 @@ bool Backup::claim(Piece*& out) {
   return true;
 }
 
-// Decides what the piece is: a hole, or blocks to read; a stream is read right here, in order.
+// What becomes of a block, and up to which one that is the same.
+std::pair<Backup::Fate, uint64_t> Backup::fate_of(uint64_t block) {
+  if (ahead_at_ == ahead_.size()) {
+    const auto unallocated = unallocated_.at(block), unchanged = unchanged_.at(block);
+    if (unallocated.inside) return {Fate::zero, unallocated.end};
+    const uint64_t end = std::min({unallocated.end, unchanged.end, blocks_});
+    if (!unchanged.inside) return {Fate::read, end};
+    look_ahead(block, std::min(end - block, kAheadBlocks));
+  }
+  const bool read = ahead_[ahead_at_].read;
+  size_t end = ahead_at_;
+  while (end < ahead_.size() && ahead_[end].read == read) end++;
+  return {read ? Fate::read : Fate::keep, block + (end - ahead_at_)};
+}
+
+// Asks the parent for a run of unchanged blocks, and decides which of them are read all the same.
+void Backup::look_ahead(uint64_t first, uint64_t count) {
+  ahead_.assign(count, {});
+  ahead_at_ = 0;
+  parent_->take(first, count, [&](uint64_t block, const BlockDigest& digest, size_t) { ahead_[block - first] = {digest, true}; });
+  for (Ahead& it : ahead_) it.read = !it.data && options_.zeros_unread;
+  if (parent_places_)
+    parent_places_->take(first, count, [&](uint64_t block, const Location& place, size_t layer) {
+      if (lost(parent_places_->column(layer).packs()[place.pack], place.offset)) ahead_[block - first] = {{}, true, true};
+    });
+  for (size_t i = 0; i < count; i++) {
+    Ahead& it = ahead_[i];
+    if (!it.read && options_.audit.takes(first + i)) it.read = it.audited = true;
+  }
+}
+
+// Decides what becomes of the piece; a stream is read right here, in order.
 void Backup::plan(Piece& piece) {
   const uint64_t size = options_.block_size;
+  piece.fate = Fate::read;
   piece.hole = false;
   if (options_.kind == SourceKind::stream) {
     keep_rate(piece_blocks_ * size);
@@ -159,22 +205,38 @@ void Backup::plan(Piece& piece) {
     if (piece.bytes < piece_blocks_ * size) blocks_ = piece.first + piece.count;
     return;
   }
+  const auto [fate, end] = fate_of(piece.first);
+  if (fate == Fate::read) return plan_reading(piece, std::min(end, blocks_));
+  piece.fate = fate;
+  piece.count = std::min(end - piece.first, kZeroBlocks);
+  piece.bytes = 0;
+}
+
+// Blocks to read, or a hole, up to `limit`.
+void Backup::plan_reading(Piece& piece, uint64_t limit) {
+  const uint64_t size = options_.block_size;
   uint64_t end = piece.first;
-  while (end < blocks_ && end - piece.first < piece_blocks_) {
+  while (end < limit && end - piece.first < piece_blocks_) {
     const Range data = source_->next_data(end * size);
-    const uint64_t start = data.length == 0 ? blocks_ : data.offset / size;
+    const uint64_t start = data.length == 0 ? limit : std::min(data.offset / size, limit);
     if (start > end) {
       if (end > piece.first) break;
+      piece.fate = Fate::zero;
       piece.hole = true;
-      piece.count = std::min(start - end, kHoleBlocks);
+      piece.count = std::min(start - end, kZeroBlocks);
       piece.bytes = 0;
       return;
     }
-    end = std::min({(data.offset + data.length + size - 1) / size, blocks_, piece.first + piece_blocks_});
+    end = std::min({(data.offset + data.length + size - 1) / size, limit, piece.first + piece_blocks_});
   }
   piece.count = end - piece.first;
-  piece.bytes = std::min(end * size, options_.size) - piece.first * size;
+  piece.bytes = bytes_of(piece);
   keep_rate(piece.bytes);
+}
+
+uint64_t Backup::bytes_of(const Piece& piece) const {
+  const uint64_t size = options_.block_size;
+  return std::min((piece.first + piece.count) * size, options_.size) - piece.first * size;
 }
 
 void Backup::keep_rate(uint64_t bytes) {
@@ -187,28 +249,48 @@ void Backup::keep_rate(uint64_t bytes) {
   order_changed_.wait_until(lock, allowed_at_ - nanoseconds(bytes * 1'000'000'000 / options_.rate_limit), [this] { return control_.stopping(); });
 }
 
-void Backup::compare_with_parent(Piece& piece) {
-  if (piece.hole) {
-    parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest&, size_t) {
-      auto& runs = piece.emptied;
-      if (!runs.empty() && runs.back().offset + runs.back().length == block)
-        runs.back().length++;
-      else
-        runs.push_back({block, 1});
-    });
+// Calls data(block, digest) for the blocks of the piece that the parent has data for. What lies in a lost pack or a damaged frame has an
+// empty digest, so that whatever stands there now is stored again.
+template <typename Each>
+void Backup::take_parent(const Piece& piece, Each&& data) {
+  if (ahead_at_ < ahead_.size()) {
+    for (uint64_t i = 0; i < piece.count; i++) {
+      const Ahead& it = ahead_[ahead_at_ + i];
+      if (it.data) data(piece.first + i, it.parent);
+    }
     return;
   }
-  piece.blocks.resize(piece.count);
-  for (Block& it : piece.blocks) it.parent.reset();
-  parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest& digest, size_t) { piece.blocks[block - piece.first].parent = digest; });
-  // What lies in a lost pack or a damaged frame counts as zero in the parent, so that whatever stands there now is stored again.
-  if (parent_places_)
+  parent_->take(piece.first, piece.count, [&](uint64_t block, const BlockDigest& digest, size_t) { data(block, digest); });
+  if (parent_places_ && piece.fate == Fate::read)
     parent_places_->take(piece.first, piece.count, [&](uint64_t block, const Location& place, size_t layer) {
-      const PackId& pack = parent_places_->column(layer).packs()[place.pack];
-      const bool bad = bad_.contains({pack, place.offset});
-      bad_blocks_ += bad;
-      if (bad || missing_.contains(pack)) piece.blocks[block - piece.first].parent = BlockDigest{};
+      if (lost(parent_places_->column(layer).packs()[place.pack], place.offset)) data(block, BlockDigest{});
     });
+}
+
+void Backup::compare_with_parent(Piece& piece) {
+  switch (piece.fate) {
+    case Fate::zero:
+      take_parent(piece, [&](uint64_t block, const BlockDigest&) { add_range(piece.emptied, {block, 1}); });
+      break;
+    case Fate::keep:
+      piece.kept.resize(piece.count);
+      take_parent(piece, [&](uint64_t block, const BlockDigest& digest) { piece.kept[block - piece.first] = digest.digest; });
+      break;
+    case Fate::read:
+      piece.blocks.resize(piece.count);
+      for (Block& it : piece.blocks) it.parent.reset();
+      take_parent(piece, [&](uint64_t block, const BlockDigest& digest) { piece.blocks[block - piece.first].parent = digest; });
+      break;
+  }
+  if (ahead_at_ == ahead_.size()) return;
+  for (uint64_t i = 0; i < piece.count; i++, ahead_at_++)
+    if (ahead_[ahead_at_].audited) piece.audited.push_back({piece.first + i, ahead_[ahead_at_].data});
+}
+
+bool Backup::lost(const PackId& pack, uint32_t offset) {
+  const bool bad = bad_.contains({pack, offset});
+  bad_blocks_ += bad;
+  return bad || missing_.contains(pack);
 }
 
 void Backup::work(FrameCodec& codec, Piece& piece) {
@@ -262,21 +344,19 @@ void Backup::submit(Piece& piece) {
 }
 
 void Backup::commit(Piece& piece) {
-  for (const Range& it : piece.unreadable) {
-    auto& all = outcome_.unreadable;
-    if (!all.empty() && all.back().offset + all.back().length == it.offset)
-      all.back().length += it.length;
-    else
-      all.push_back(it);
+  for (const Range& it : piece.unreadable) add_range(outcome_.unreadable, it);
+  switch (piece.fate) {
+    case Fate::zero: commit_zeros(piece); break;
+    case Fate::keep: commit_kept(piece); break;
+    case Fate::read:
+      for (size_t i = 0; i < piece.count; i++) commit_block(piece.first + i, piece.blocks[i], piece);
   }
-  if (piece.hole)
-    commit_hole(piece);
-  else
-    for (size_t i = 0; i < piece.count; i++) commit_block(piece.first + i, piece.blocks[i], piece);
+  commit_audit(piece);
   position_ = (piece.first + piece.count) * options_.block_size;
 }
 
-void Backup::commit_hole(const Piece& piece) {
+void Backup::commit_zeros(const Piece& piece) {
+  if (!piece.hole) outcome_.unallocated += bytes_of(piece);
   merkle_.zeros(piece.count);
   if (options_.parent.empty()) outcome_.zero_blocks += piece.count;
   for (const Range& it : piece.emptied) {
@@ -284,6 +364,27 @@ void Backup::commit_hole(const Piece& piece) {
     digest_->zero(it.offset, it.length);
     outcome_.changed_blocks += it.length;
     outcome_.zero_blocks += it.length;
+  }
+}
+
+void Backup::commit_kept(const Piece& piece) {
+  outcome_.unchanged += bytes_of(piece);
+  for (const Digest& it : piece.kept) {
+    if (it == Digest{})
+      merkle_.zeros(1);
+    else
+      merkle_.data(it);
+  }
+}
+
+void Backup::commit_audit(const Piece& piece) {
+  using Verdict = Block::Verdict;
+  outcome_.audited_blocks += piece.audited.size();
+  for (const Piece::Audited& it : piece.audited) {
+    const Verdict found = piece.fate == Fate::zero ? Verdict::zero : piece.blocks[it.block - piece.first].verdict;
+    if (found == (it.data ? Verdict::same : Verdict::zero)) continue;
+    const uint64_t at = it.block * options_.block_size;
+    add_range(outcome_.changed_unseen, {at, std::min<uint64_t>(options_.block_size, options_.size - at)});
   }
 }
 

@@ -16,13 +16,6 @@ constexpr int kTries = 3, kPollMilliseconds = 100;
 // Errors that say "this place of the medium", not "this device is gone".
 bool medium_error(int error) { return error == EIO || error == EILSEQ || error == EREMOTEIO || error == ENODATA || error == EBADMSG; }
 
-void add_range(std::vector<Range>& ranges, uint64_t offset, uint64_t length) {
-  if (!ranges.empty() && ranges.back().offset + ranges.back().length == offset)
-    ranges.back().length += length;
-  else
-    ranges.push_back({offset, length});
-}
-
 }  // namespace
 
 Source::Source(const std::string& path, int fd, SourceKind kind, uint64_t size, const Control& control)
@@ -49,14 +42,19 @@ Range Source::next_data(uint64_t offset) const {
   if (start < 0 && errno != ENXIO) return all;  // a file system that does not tell
   if (start < 0) {
     // No data until the end: of a file that is still as long as it was, or else what was cut off would pass for zeros.
-    struct stat facts;
-    if (fstat(fd_, &facts) != 0) throw Error("SOURCE_READ", "cannot read " + path_, errno, path_);
-    if (static_cast<uint64_t>(facts.st_size) < size_) throw shrunk(static_cast<uint64_t>(facts.st_size));
+    require_size();
     return {size_, 0};
   }
   const off_t end = lseek(fd_, start, SEEK_HOLE);
   const uint64_t from = std::min(static_cast<uint64_t>(start), size_);
   return {from, end > start ? std::min(static_cast<uint64_t>(end), size_) - from : size_ - from};
+}
+
+void Source::require_size() const {
+  if (kind_ != SourceKind::file) return;
+  struct stat facts;
+  if (fstat(fd_, &facts) != 0) throw Error("SOURCE_READ", "cannot read " + path_, errno, path_);
+  if (static_cast<uint64_t>(facts.st_size) < size_) throw shrunk(static_cast<uint64_t>(facts.st_size));
 }
 
 Error Source::shrunk(uint64_t end) const {
@@ -106,7 +104,7 @@ void Source::rescue(uint64_t offset, size_t length, uint8_t* to, std::vector<Ran
       const size_t count = std::min<size_t>(kSector, at + step - sector);
       if (tried(sector, count)) continue;
       memset(to + (sector - offset), 0, count);
-      add_range(unreadable, sector, count);
+      add_range(unreadable, {sector, count});
     }
   }
 }

@@ -16,6 +16,14 @@ struct Range {
   uint64_t offset, length;
 };
 
+// Adds a range to ascending ones; where it touches the last, that grows.
+inline void add_range(std::vector<Range>& ranges, const Range& it) {
+  if (!ranges.empty() && ranges.back().offset + ranges.back().length == it.offset)
+    ranges.back().length += it.length;
+  else
+    ranges.push_back(it);
+}
+
 class Source {
  public:
   static constexpr size_t kAlignment = 4096;
@@ -32,6 +40,9 @@ class Source {
 
   // Fills `to` (aligned, room for `length` rounded up to kAlignment) from `offset`; unreadable ranges are zeroed and added to `unreadable`.
   void read(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable);
+
+  // Throws when a file is shorter than it was: for who does not read all of it.
+  void require_size() const;
 
   // Streams: up to `length` bytes, less only at the end.
   size_t read_stream(uint8_t* to, size_t length);

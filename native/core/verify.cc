@@ -1,5 +1,7 @@
 #include "verify.h"
 
+#include "sample.h"
+
 namespace strata {
 namespace {
 constexpr uint64_t kTaskBytes = 4 << 20;
@@ -115,28 +117,20 @@ void Verify::check_packs(FrameCodec& codec) {
   }
 }
 
-// Spreads the sample evenly: the same seed takes the same blocks, whatever the order of threads.
-bool Verify::sampled(uint64_t block) const {
-  if (options_.sample_percent >= 100) return true;
-  uint64_t mixed = (block + 1) * 0x9E3779B97F4A7C15ull ^ options_.seed;
-  mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9ull;
-  mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EBull;
-  return static_cast<double>(mixed >> 11) / static_cast<double>(uint64_t{1} << 53) * 100 < options_.sample_percent;
-}
-
 void Verify::work(BlockReader& reader, Task& task) {
   static const Error differ("MAP_DAMAGED", "the two columns of the block map name different blocks");
   auto digest = task.digests.begin();
   std::vector<BlockPlace> wanted;
   std::vector<BlockDigest> expected;
   std::vector<Damage> found;
+  const Sample sample{options_.sample_percent, options_.seed};
   for (const BlockPlace& it : task.places) {
     for (; digest != task.digests.end() && digest->first < it.block; digest++) note(found, digest->first, nullptr, differ);
     if (digest == task.digests.end() || digest->first != it.block) {
       note(found, it.block, &it, differ);
       continue;
     }
-    if (sampled(it.block)) {
+    if (sample.takes(it.block)) {
       wanted.push_back(it);
       expected.push_back(digest->second);
     }

@@ -59,7 +59,6 @@ class Verify {
   void check(BlockReader& reader, const BlockPlace& place, const BlockDigest& digest);
   void note(std::vector<Damage>& found, uint64_t block, const BlockPlace* place, const Error& error);
   uint64_t disk_bytes(uint64_t start, uint64_t end) const;
-  bool sampled(uint64_t block) const;
   void check_packs(FrameCodec& codec);
 
   const VerifyOptions options_;

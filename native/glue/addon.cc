@@ -113,6 +113,10 @@ Napi::Object backup_result(Napi::Env env, const BackupOutcome& from, const Backu
   out.Set("dig", written_column(env, from.digest));
   out.Set("root", hex(from.root));
   out.Set("unreadable", pairs(env, from.unreadable));
+  put(out, "bytesUnallocated", from.unallocated);
+  put(out, "bytesUnchanged", from.unchanged);
+  put(out, "auditedBlocks", from.audited_blocks);
+  out.Set("changedUnseen", pairs(env, from.changed_unseen));
   return out;
 }
 
@@ -143,6 +147,10 @@ BackupOptions backup_options(const Napi::Object& from) {
   out.level = static_cast<int>(level);
   out.threads = static_cast<unsigned>(count(from, "threads"));
   out.rate_limit = count(from, "rateLimit");
+  out.unallocated = ranges(from, "unallocated", out.size);
+  out.unchanged = ranges(from, "unchanged", out.size);
+  out.audit = {number(from, "auditPercent"), count(from, "auditSeed")};
+  out.zeros_unread = from.Get("zerosUnread").ToBoolean().Value();
   return out;
 }
 
@@ -377,6 +385,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_images(env, exports);
   add_liveness(env, exports);
   add_mounts(env, exports);
+  add_source(env, exports);
   add_synthesis(env, exports);
   add_remote(env, exports);
   add_repair(env, exports);

@@ -115,6 +115,24 @@ inline std::shared_ptr<const Vault> vault(const Napi::Value& value) {
   return *value.As<Napi::External<std::shared_ptr<const Vault>>>().Data();
 }
 
+// Offset, length, offset, length …: ascending, apart, within `size`.
+inline std::vector<Range> ranges(const Napi::Object& from, const char* name, uint64_t size) {
+  const Napi::Value value = from.Get(name);
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+    throw Error("NATIVE_ARGUMENT", std::string(name) + " must be a Float64Array");
+  const auto list = value.As<Napi::Float64Array>();
+  std::vector<Range> out;
+  uint64_t end = 0;
+  for (size_t i = 0; i + 1 < list.ElementLength(); i += 2) {
+    const double offset = list[i], length = list[i + 1];
+    if (!(offset >= static_cast<double>(end) && length > 0 && offset + length <= static_cast<double>(size)))
+      throw Error("NATIVE_ARGUMENT", std::string(name) + " must ascend within the size");
+    out.push_back({static_cast<uint64_t>(offset), static_cast<uint64_t>(length)});
+    end = out.back().offset + out.back().length;
+  }
+  return out;
+}
+
 inline Napi::Value pairs(Napi::Env env, const std::vector<Range>& ranges) {
   auto out = Napi::Array::New(env, ranges.size());
   for (uint32_t i = 0; i < ranges.size(); i++) {

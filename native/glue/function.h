@@ -44,6 +44,7 @@ void add_liveness(Napi::Env env, Napi::Object exports);
 void add_mounts(Napi::Env env, Napi::Object exports);
 void add_remote(Napi::Env env, Napi::Object exports);
 void add_repair(Napi::Env env, Napi::Object exports);
+void add_source(Napi::Env env, Napi::Object exports);
 void add_synthesis(Napi::Env env, Napi::Object exports);
 
 }  // namespace strata::glue

@@ -13,10 +13,13 @@ import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 import { trashedPacks } from '../repository/trash.ts';
+import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
+import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
 import { chainErrors, findParent, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
+import { nothingSkipped } from './skips.ts';
 import { checkSnapshotPolicy } from './snapshots/provider.ts';
 import { inspectSource, type Source } from './source.ts';
 import { checkTrackerPolicy } from './trackers/tracker.ts';
@@ -41,6 +44,10 @@ export interface BackupResult {
   readonly blocks: { readonly changed: number; readonly zero: number; readonly deduplicated: number };
   readonly snapshot: string;
   readonly tracker: string;
+  /** What the file systems said of their volumes; null when they were not asked. */
+  readonly allocation: readonly VolumeAllocation[] | null;
+  /** Bytes that were not read, holes among them: nobody uses them, or they had not changed. */
+  readonly skipped: { readonly unallocated: number; readonly unchanged: number };
   readonly warnings: readonly Warning[];
   readonly seconds: number;
 }
@@ -87,6 +94,7 @@ export async function backup(
   checkSnapshotPolicy(order.snapshot);
   checkTrackerPolicy(order.tracker);
   const source = await inspectSource(repo.store.folder, order.source);
+  checkAllocationPolicy(order.allocation, source);
   warnOfLive(source, warn);
   const task: Task = { repo, order, source, emit, signal, stop, warnings, warn, started };
   return order.dryRun ? plan(task) : attempt(task, order.full);
@@ -99,7 +107,9 @@ function warnOfLive({ path, mountedAt }: Source, warn: (warning: Warning) => voi
 }
 
 /** Says what a backup would do; writes nothing. */
-async function plan({ repo, order, source, warnings, warn, started }: Task): Promise<BackupResult> {
+async function plan(task: Task): Promise<BackupResult> {
+  const { repo, order, source, warnings, warn, started } = task;
+  const allocation = await survey(task);
   const parent = order.full ? noParent : await findParent(repo, order, await listPacks(repo), warn);
   return {
     point: null,
@@ -116,6 +126,8 @@ async function plan({ repo, order, source, warnings, warn, started }: Task): Pro
     blocks: { changed: 0, zero: 0, deduplicated: 0 },
     snapshot: 'off',
     tracker: 'off',
+    allocation: allocation?.volumes ?? null,
+    skipped: { unallocated: 0, unchanged: 0 },
     warnings,
     seconds: secondsSince(started),
   };
@@ -167,12 +179,14 @@ async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Prom
     parent: parent.manifest?.id ?? null,
     size: source.size,
   });
+  const allocation = await survey(task);
   const outcome = await runPipeline({
     repo,
     order,
     source,
     parent,
     ...stock,
+    skips: { ...nothingSkipped, unallocated: allocation?.unallocated ?? [] },
     runId: lease.id,
     emit,
     warn,
@@ -184,8 +198,25 @@ async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Prom
   warnOfBad(outcome, warn);
   emit({ event: 'stage', stage: 'commit' });
   const seconds = secondsSince(started);
-  const manifest = await commitPoint(repo, lease, { order, source, parent, outcome, time, seconds, warnings });
+  const manifest = await commitPoint(repo, lease, {
+    order,
+    source,
+    parent,
+    allocation,
+    outcome,
+    time,
+    seconds,
+    warnings,
+  });
   return resultOf(manifest, warnings, secondsSince(started));
+}
+
+/** Asks the source's file systems what they use. */
+async function survey({ order, source, emit, warn }: Task): Promise<DiskAllocation | null> {
+  if (order.allocation !== 'off') emit({ event: 'stage', stage: 'allocation' });
+  const allocation = await surveyAllocation(source, order.allocation);
+  if (allocation !== null && order.allocation === 'required') unmapped(source.path, allocation).forEach(warn);
+  return allocation;
 }
 
 function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn: (warning: Warning) => void): void {
@@ -226,6 +257,8 @@ function resultOf(manifest: Manifest, warnings: readonly Warning[], seconds: num
     blocks,
     snapshot: manifest.snapshot,
     tracker: manifest.tracker,
+    allocation: manifest.allocation ?? null,
+    skipped: manifest.skipped ?? { unallocated: 0, unchanged: 0 },
     warnings,
     seconds,
   };

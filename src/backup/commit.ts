@@ -7,6 +7,7 @@ import type { Lease } from '../repository/lease.ts';
 import { columnName, type Manifest } from '../repository/manifest.ts';
 import type { Repository } from '../repository/repository.ts';
 import { software } from '../repository/software.ts';
+import type { DiskAllocation } from './allocation/disk.ts';
 import type { Parent } from './parent.ts';
 import type { BackupOrder } from './request.ts';
 import type { Source } from './source.ts';
@@ -15,6 +16,8 @@ export interface Finished {
   readonly order: BackupOrder;
   readonly source: Source;
   readonly parent: Parent;
+  /** null: the file systems were not asked. */
+  readonly allocation: DiskAllocation | null;
   readonly outcome: BackupOutcome;
   readonly time: string;
   readonly seconds: number;
@@ -30,7 +33,8 @@ export async function commitPoint(repo: Repository, lease: Lease, finished: Fini
 }
 
 function manifestOf(repo: Repository, id: string, finished: Finished): Manifest {
-  const { order, source, parent, outcome } = finished;
+  const { order, source, parent, allocation, outcome } = finished;
+  const { bytesUnallocated: unallocated, bytesUnchanged: unchanged } = outcome;
   return {
     format: 1,
     id,
@@ -55,6 +59,8 @@ function manifestOf(repo: Repository, id: string, finished: Finished): Manifest 
     source: { path: source.path, kind: source.kind },
     snapshot: 'off',
     tracker: 'off',
+    ...(allocation === null ? {} : { allocation: allocation.volumes.map((volume) => ({ ...volume })) }),
+    ...(unallocated + unchanged === 0 ? {} : { skipped: { unallocated, unchanged } }),
     unreadable: outcome.unreadable.map(([offset, length]) => [offset, length]),
     warnings: [...finished.warnings],
     stats: {

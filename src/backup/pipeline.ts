@@ -1,4 +1,5 @@
 /** One run of the native pipeline: it reads, compares, compresses and seals; the packs it fills go to the store. */
+import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { watch } from '../repository/watch.ts';
 import { Endurance } from './endurance.ts';
 import type { Parent } from './parent.ts';
 import type { BackupOrder } from './request.ts';
+import { flat, keptFrom, type Skips } from './skips.ts';
 import type { Source } from './source.ts';
 
 /** Memory of the deduplication index. */
@@ -25,6 +27,7 @@ export interface Pipeline {
   readonly packs: ReadonlyMap<string, PackRef>;
   /** Frames known to be damaged: nothing refers to them, and what lies in them is stored anew. */
   readonly bad: readonly BadPlace[];
+  readonly skips: Skips;
   readonly runId: string;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
@@ -74,7 +77,9 @@ async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Prom
 }
 
 async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promise<BackupOutcome> {
-  const { repo, order, source, parent, bad, runId, emit, signal } = pipeline;
+  const { repo, order, source, parent, bad, skips, runId, emit, signal } = pipeline;
+  const { manifest } = parent;
+  const unchanged = manifest === null ? [] : keptFrom(manifest, skips.unchanged, source.size ?? 0);
   const endurance = new Endurance(pipeline);
   const storing = new PackStoring((id, path) => repo.store.adopt(packName(id), path));
   try {
@@ -94,6 +99,11 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
       level: order.level,
       threads: 0,
       rateLimit: order.rateLimit,
+      unallocated: flat(skips.unallocated),
+      unchanged: flat(unchanged),
+      auditPercent: skips.auditPercent,
+      auditSeed: randomInt(2 ** 32),
+      zerosUnread: (manifest?.skipped?.unallocated ?? 0) > 0,
       onPack: (pack) => storing.take(run, pack),
     });
     const outcome = await watch(run, signal, (at) => {

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { fail } from '../errors.ts';
 import { diskName } from '../repository/manifest.ts';
+import { type AllocationPolicy, allocationPolicies } from './allocation/survey.ts';
 import { defaultDiskName } from './source.ts';
 
 export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const;
@@ -20,8 +21,8 @@ export interface BackupRequest {
   readonly snapshot?: string | undefined;
   /** `auto` (default), `off`, or the name of a tracker. */
   readonly tracker?: string | undefined;
-  /** Whether to leave out what a file system does not use; none is read yet, so everything is backed up. */
-  readonly allocationMap?: boolean | undefined;
+  /** Whether to leave out what file systems do not use; default `auto`. */
+  readonly allocation?: AllocationPolicy | undefined;
   readonly type?: PointType | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly note?: string | undefined;
@@ -44,6 +45,7 @@ export interface BackupOrder {
   readonly full: boolean;
   readonly snapshot: string;
   readonly tracker: string;
+  readonly allocation: AllocationPolicy;
   readonly type: PointType;
   readonly tags: readonly string[];
   readonly note: string;
@@ -64,6 +66,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     full: request.full ?? false,
     snapshot: request.snapshot ?? 'auto',
     tracker: request.tracker ?? 'auto',
+    allocation: request.allocation ?? 'auto',
     type: request.type ?? 'manual',
     tags: [...new Set(request.tags ?? [])],
     note: request.note ?? '',
@@ -78,6 +81,9 @@ export function orderOf(request: BackupRequest): BackupOrder {
   if (!isName(order.machine)) throw refuse(`${order.machine} cannot be the name of a machine; give one with --machine`);
   if (!isName(order.disk)) throw refuse(`${order.disk} cannot be the name of a disk; give one with --disk`);
   if (!pointTypes.includes(order.type)) throw refuse(`${order.type} is no type of point: ${pointTypes.join(', ')}`);
+  if (!allocationPolicies.includes(order.allocation)) {
+    throw refuse(`${order.allocation} is no policy for allocation maps: ${allocationPolicies.join(', ')}`);
+  }
   if (order.tags.includes('')) throw refuse('a tag is empty');
   if (!Number.isSafeInteger(order.rateLimit) || order.rateLimit < 0)
     throw refuse(`${order.rateLimit} is no rate limit`);

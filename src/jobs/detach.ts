@@ -64,7 +64,9 @@ async function commit(
     return await withRepository(access, async (repo) => {
       const { machine, disk } = await readPoint(repo, point);
       const note = `committed from a drive of ${point}`;
-      return backup(repo, { source: join(folder, driveFile), machine, disk, note }, emit, signal);
+      // Read whole: it is to be just what the drive showed.
+      const request = { source: join(folder, driveFile), machine, disk, note, allocation: 'off' } as const;
+      return backup(repo, request, emit, signal);
     });
   } catch (error) {
     if (mount !== null) await endMount(mount, { force: false });

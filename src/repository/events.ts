@@ -16,6 +16,7 @@ export type WarningCode =
   | 'PACK_MISSING'
   | 'PACK_DAMAGED'
   | 'BAD_FRAMES'
+  | 'NOT_MAPPED'
   | 'CACHE_UNUSABLE'
   | 'LEASE_RENEWAL'
   | 'CLOCK_WRONG'
@@ -103,6 +104,7 @@ export type StrataEvent =
 
 export type Stage =
   | 'check'
+  | 'allocation'
   | 'index'
   | 'read'
   | 'commit'

@@ -52,6 +52,21 @@ const manifestSchema = z
     }),
     snapshot: z.string(),
     tracker: z.string(),
+    /** What the file systems said of their volumes; absent when they were not asked. */
+    allocation: z
+      .array(
+        z.object({
+          partition: z.int().positive().nullable(),
+          offset: bytes,
+          size: bytes,
+          fileSystem: z.string().nullable(),
+          used: bytes.nullable(),
+          reason: z.string().nullable(),
+        }),
+      )
+      .optional(),
+    /** Bytes that were not read: nobody used them, and they are zero; or they had not changed. Absent: all was read. */
+    skipped: z.object({ unallocated: bytes, unchanged: bytes }).optional(),
     unreadable: z.array(z.tuple([bytes, z.int().positive()])),
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
     /** Of a synthetic full only: the point that it equals, how many points were merged, and how. */

@@ -106,6 +106,16 @@ const cases: Readonly<Record<string, Case>> = {
     code: 1,
     message: /lvm.* not supported yet/,
   },
+  'a policy for allocation maps that is none': {
+    words: ['backup', at('disk.img'), '--allocation', 'some'],
+    code: 2,
+    message: /Allowed choices are auto, required, off/,
+  },
+  'allocation maps that are required and refused': {
+    words: ['backup', at('disk.img'), '--allocation', 'required', '--no-allocation-map'],
+    code: 2,
+    message: /cannot be used with/,
+  },
   'a tracker that is not there': {
     words: ['backup', at('disk.img'), '--tracker', 'usn'],
     code: 1,

@@ -41,6 +41,18 @@ describe('backup', () => {
     expect(first.backup.bytesNew).toBeGreaterThan(5 * mib);
   });
 
+  test('leaves out what the file system does not use, unless told otherwise', async () => {
+    const { allocation, skipped, bytesRead } = first.backup;
+    expect(allocation).toMatchObject([{ partition: null, fileSystem: 'ext4', size: 32 * mib, reason: null }]);
+    expect(skipped.unallocated).toBeGreaterThan(5 * mib);
+    expect(bytesRead).toBeLessThanOrEqual(32 * mib - skipped.unallocated);
+    for (const words of [['--no-allocation-map'], ['--allocation', 'off']]) {
+      const all = await result(['backup', image, '--machine', 'whole', ...words]);
+      expect(all).toMatchObject({ allocation: null, skipped: { unallocated: 0, unchanged: 0 } });
+      await bench.document(['forget', all.point], { env });
+    }
+  });
+
   test('then stores only what changed', () => {
     expect(second.backup).toMatchObject({ kind: 'incremental', parent: first.backup.point, warnings: [] });
     expect(second.backup.bytesNew).toBeGreaterThanOrEqual(mib);
@@ -133,6 +145,8 @@ describe('show', () => {
     const { stdout } = await bench.strata(['show', first.backup.point], { env });
     expect(stdout).toContain(`point      ${first.backup.point}\n`);
     expect(stdout).toContain('note       the first\n');
+    expect(stdout).toMatch(/\nvolume +the disk \(ext4\): \S+ MiB of 32.0 MiB used\n/);
+    expect(stdout).toMatch(/\nskipped +\S+ MiB that no file system uses\n/);
     expect(stdout).toMatch(/\nchain +time +kind +stored\n/);
   });
 });

@@ -18,6 +18,7 @@ const options = { env: { ...process.env, PATH: path }, maxBuffer: 2 ** 26 };
 
 /** Where `./run test --long` puts the package of the kernel. */
 const packages = join(checkout, '.toolchain/guest');
+const ownDrivers = ['virtio_pci', 'virtio_blk', 'virtio_net', 'nbd', 'crc32c_generic', 'ext4'];
 const programs = ['qemu-system-x86_64', 'busybox', 'nbd-client', 'cpio', 'depmod', 'modprobe', 'dpkg-deb', 'ldd'];
 
 export interface GuestParts {
@@ -34,8 +35,8 @@ export async function whyNoGuest(): Promise<string> {
   return (await kernelPackage()) === null ? `no kernel package in ${packages} (./run test --long fetches it)` : '';
 }
 
-/** Makes the parts in a folder; takes some seconds. */
-export async function makeGuestParts(folder: string): Promise<GuestParts> {
+/** Makes the parts in a folder, with more drivers than it needs to boot; takes some seconds. */
+export async function makeGuestParts(folder: string, drivers: readonly string[] = []): Promise<GuestParts> {
   const [unpacked, tree] = [join(folder, 'kernel'), join(folder, 'initramfs')];
   await run('dpkg-deb', ['-x', (await kernelPackage()) ?? '', unpacked], options);
   const [version = ''] = await readdir(join(unpacked, 'lib/modules'));
@@ -44,7 +45,7 @@ export async function makeGuestParts(folder: string): Promise<GuestParts> {
     await mkdir(join(tree, name), { recursive: true });
   await copyProgram('busybox', tree);
   await copyProgram('nbd-client', tree);
-  await copyModules(unpacked, version, join(tree, 'modules'));
+  await copyModules([...ownDrivers, ...drivers], unpacked, version, join(tree, 'modules'));
   await copyFile(new URL('guest-init.sh', import.meta.url), join(tree, 'init'));
   await chmod(join(tree, 'init'), 0o755);
   const kernel = join(folder, 'vmlinuz');
@@ -85,9 +86,9 @@ async function copyProgram(program: string, tree: string): Promise<void> {
 }
 
 /** Copies the drivers that the tests need with those that they stand on, and writes down in which order they go in. */
-async function copyModules(unpacked: string, version: string, to: string): Promise<void> {
+async function copyModules(drivers: readonly string[], unpacked: string, version: string, to: string): Promise<void> {
   const order: string[] = [];
-  for (const name of ['virtio_pci', 'virtio_blk', 'virtio_net', 'nbd', 'crc32c_generic', 'ext4']) {
+  for (const name of drivers) {
     const words = ['-d', unpacked, '-S', version, '--show-depends', name];
     const { stdout } = await run('modprobe', words, options);
     for (const [, file = ''] of stdout.matchAll(/^insmod (\S+)/gm)) {

@@ -116,6 +116,11 @@ describe('bad places', () => {
         level: 1,
         threads: 0,
         rateLimit: 0,
+        unallocated: new Float64Array(),
+        unchanged: new Float64Array(),
+        auditPercent: 0,
+        auditSeed: 0,
+        zerosUnread: false,
         onPack: ({ seq }) => packStored(seq),
       });
       return finished.finally(() => dedup.close());

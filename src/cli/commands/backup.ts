@@ -10,6 +10,10 @@ import { formatDuration, formatSize } from '../units.ts';
 
 type PointType = NonNullable<BackupRequest['type']>;
 
+type AllocationPolicy = NonNullable<BackupRequest['allocation']>;
+
+export const allocationPolicies = ['auto', 'required', 'off'] as const satisfies readonly AllocationPolicy[];
+
 export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
 
 interface BackupOptions {
@@ -18,6 +22,7 @@ interface BackupOptions {
   readonly full?: true;
   readonly snapshot: string;
   readonly tracker: string;
+  readonly allocation: AllocationPolicy;
   readonly allocationMap: boolean;
   readonly type: PointType;
   readonly tag?: readonly string[];
@@ -42,7 +47,12 @@ export function addBackup(program: Command): void {
     .option('--full', 'store a full point, even if there is one to build on')
     .option('--snapshot <policy>', 'auto, required, off, or the name of a snapshot provider', text, 'auto')
     .option('--tracker <name>', 'auto, off, or the name of a change tracker', text, 'auto')
-    .option('--no-allocation-map', 'read what the file systems do not use, too')
+    .addOption(
+      new Option('--allocation <policy>', 'leave out what file systems do not use')
+        .choices(allocationPolicies)
+        .default('auto'),
+    )
+    .addOption(new Option('--no-allocation-map', 'the same as --allocation off').conflicts('allocation'))
     .addOption(new Option('--type <type>', 'why the point is made').choices(pointTypes).default('manual'))
     .option('--tag <tag>', 'mark the point; may be given several times', collect)
     .option('--note <text>', 'a remark')
@@ -63,15 +73,25 @@ Examples:
       throw fail('USAGE', { problem: 'the source is standard input, which is a terminal; connect a pipe or a file' });
     }
     const { backupJob } = await import('../../jobs/backup.ts');
-    const { tag, compression, ...request } = options;
+    const { tag, compression, allocationMap, ...request } = options;
+    const allocation = allocationMap ? options.allocation : 'off';
     const result = await backupJob(
       session.access(),
-      { ...request, source, tags: tag, level: compression },
+      { ...request, source, allocation, tags: tag, level: compression },
       session.job(),
     );
     session.conclude(describe(result));
     return result.warnings.length > 0 ? exitCodes.warnings : exitCodes.done;
   });
+}
+
+/** What was not read, and why. */
+export function describeSkipped({ unallocated, unchanged }: BackupResult['skipped']): [string, string][] {
+  const parts = [
+    ...(unallocated > 0 ? [`${formatSize(unallocated)} that no file system uses`] : []),
+    ...(unchanged > 0 ? [`${formatSize(unchanged)} that did not change`] : []),
+  ];
+  return parts.length > 0 ? [['skipped', parts.join(', ')]] : [];
 }
 
 /** The lines about a backup. */
@@ -85,6 +105,7 @@ export function describe(result: BackupResult): string[] {
     ['point', `${result.point} (${result.kind}${parent})`],
     ['disk', disk],
     ['read', `${formatSize(result.bytesRead)} ${size}`],
+    ...describeSkipped(result.skipped),
     ['new', `${formatSize(result.bytesNew)}, stored in ${formatSize(result.bytesStored)}`],
     ['blocks', `${changed} changed, ${zero} zero, ${deduplicated} deduplicated`],
     ['took', formatDuration(result.seconds)],

@@ -8,7 +8,7 @@ import { collect, duration, percent, span, text, wholeNumber } from '../option-v
 import { addRetentionOptions, type RetentionOptions, rulesOf } from '../retention-options.ts';
 import { describeSchedule } from '../schedule.ts';
 import { fields } from '../table.ts';
-import { pointTypes } from './backup.ts';
+import { allocationPolicies, pointTypes } from './backup.ts';
 
 type Kind = JobSettings['kind'];
 
@@ -18,6 +18,7 @@ interface AddOptions extends RetentionOptions {
   readonly disk?: string;
   readonly snapshot?: string;
   readonly tracker?: string;
+  readonly allocation?: (typeof allocationPolicies)[number];
   readonly type?: (typeof pointTypes)[number];
   readonly tag?: readonly string[];
   readonly maxDuration?: number;
@@ -49,7 +50,18 @@ const keepOptions = [
 
 /** Options that not every kind of job takes. */
 const optionsOf = {
-  backup: ['source', 'machine', 'disk', 'snapshot', 'tracker', 'type', 'tag', 'maxDuration', ...keepOptions],
+  backup: [
+    'source',
+    'machine',
+    'disk',
+    'snapshot',
+    'tracker',
+    'allocation',
+    'type',
+    'tag',
+    'maxDuration',
+    ...keepOptions,
+  ],
   verify: ['sample'],
   consolidate: ['only', 'maxChain', 'fullEvery', 'mode', 'grace', 'maxUnused', ...keepOptions],
 } as const satisfies Record<Kind, readonly (keyof AddOptions)[]>;
@@ -72,6 +84,11 @@ export function addJobAdd(job: Command): void {
     .option('--disk <name>', 'backup: name of the disk (default: the base name of the source)', text)
     .option('--snapshot <policy>', 'backup: auto, required, off, or the name of a provider (default: auto)', text)
     .option('--tracker <name>', 'backup: auto, off, or the name of a change tracker (default: auto)', text)
+    .addOption(
+      new Option('--allocation <policy>', 'backup: leave out what file systems do not use (default: auto)').choices(
+        allocationPolicies,
+      ),
+    )
     .addOption(new Option('--type <type>', 'backup: type of its points (default: scheduled)').choices(pointTypes))
     .option('--tag <tag>', 'backup: mark its points; may be given several times', collect)
     .option('--max-duration <time>', 'backup: stop when it takes longer, or clearly will: 8h, 90min', duration)
@@ -133,9 +150,9 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
     const disks = only === undefined ? null : only.map(diskOf);
     return { kind, disks, maxChain, fullEvery, mode, keep, grace, maxUnused: maxUnused ? maxUnused / 100 : null };
   }
-  const { source, machine, disk, snapshot, tracker, type, tag, maxDuration } = options;
+  const { source, machine, disk, snapshot, tracker, allocation, type, tag, maxDuration } = options;
   if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  return { kind, source, machine, disk, snapshot, tracker, type, tags: tag, maxDuration, keep };
+  return { kind, source, machine, disk, snapshot, tracker, allocation, type, tags: tag, maxDuration, keep };
 }
 
 /** `keepLast` → `--keep-last`. */

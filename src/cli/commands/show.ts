@@ -4,6 +4,7 @@ import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { fields, table } from '../table.ts';
 import { formatDuration, formatSize, formatTime } from '../units.ts';
+import { describeSkipped } from './backup.ts';
 
 export function addShow(program: Command): void {
   const command = program
@@ -47,6 +48,8 @@ function describe(point: ShownPoint): string[] {
     ['source', `${point.source.path} (${point.source.kind})`],
     ['snapshot', point.snapshot],
     ['tracker', point.tracker],
+    ...(point.allocation ?? []).map((volume): [string, string] => ['volume', describeVolume(volume)]),
+    ...describeSkipped(point.skipped ?? { unallocated: 0, unchanged: 0 }),
     ['type', point.type],
     ['tags', point.tags.join(' ')],
     ['note', point.note],
@@ -67,6 +70,19 @@ function describe(point: ShownPoint): string[] {
     point.chain,
   );
   return [...fields(facts.filter(([, value]) => value !== '')), '', ...partitions(point), ...chain];
+}
+
+function describeVolume({
+  partition,
+  fileSystem,
+  size,
+  used,
+  reason,
+}: NonNullable<ShownPoint['allocation']>[number]): string {
+  const volume = `${partition === null ? 'the disk' : `partition ${partition}`}${fileSystem === null ? '' : ` (${fileSystem})`}`;
+  return used === null
+    ? `${volume}: read whole, ${reason}`
+    : `${volume}: ${formatSize(used)} of ${formatSize(size)} used`;
 }
 
 function partitions({ layout }: ShownPoint): string[] {

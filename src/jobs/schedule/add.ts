@@ -22,7 +22,7 @@ import { jobPath, writeSavedJob } from './saved-jobs.ts';
 export type JobSettings =
   | ({ readonly kind: 'backup' } & Pick<
       BackupRequest,
-      'machine' | 'disk' | 'snapshot' | 'tracker' | 'type' | 'tags' | 'maxDuration'
+      'machine' | 'disk' | 'snapshot' | 'tracker' | 'allocation' | 'type' | 'tags' | 'maxDuration'
     > & {
         readonly source: string;
         /** What to keep after each backup; null: everything. */
@@ -98,13 +98,25 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
   if (settings.source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
   const { kind, keep, ...given } = settings;
   // The host may be renamed, and the job still means the same machine.
-  const { machine, disk, snapshot, tracker, type, tags } = orderOf({ type: 'scheduled', ...withoutGaps(given) });
+  const order = orderOf({ type: 'scheduled', ...withoutGaps(given) });
+  const { machine, disk, snapshot, tracker, allocation, type, tags } = order;
   checkSnapshotPolicy(snapshot);
   checkTrackerPolicy(tracker);
   const source = resolve(given.source);
   const rules = keepOf(keep, timeZone);
   const longest = given.maxDuration === undefined ? {} : { maxDuration: given.maxDuration };
-  const filled = { source, machine, disk, snapshot, tracker, type, tags: [...tags], ...longest, keep: rules };
+  const filled = {
+    source,
+    machine,
+    disk,
+    snapshot,
+    tracker,
+    allocation,
+    type,
+    tags: [...tags],
+    ...longest,
+    keep: rules,
+  };
   return { kind, settings: filled };
 }
 

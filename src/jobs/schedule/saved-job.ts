@@ -79,6 +79,8 @@ const backupSettings = z.strictObject({
   disk: diskName,
   snapshot: someText,
   tracker: someText,
+  /** Jobs that were saved before there was a choice leave it open. */
+  allocation: z.enum(['auto', 'required', 'off']).default('auto'),
   type: z.enum(['manual', 'scheduled', 'snapshot', 'pre-deploy']),
   tags: z.array(someText),
   /** Seconds; a run that takes longer, or clearly will, is stopped. */

@@ -2,7 +2,7 @@
  * The header section of a VHDX, its first mebibyte ([MS-VHDX] 2.2), and the regions behind it, which the section's
  * region tables name. Each part begins at a multiple of 64 KiB, each region at a multiple of 1 MiB.
  */
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../../repository/crc32c.ts';
 import { mebibyte } from './format.ts';
 import { type Guid, guidBytes, zeroGuid } from './guid.ts';
 import type { LayoutBuilder } from './layout-builder.ts';

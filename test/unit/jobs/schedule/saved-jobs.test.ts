@@ -26,6 +26,7 @@ const backup: SavedJob = {
     disk: 'vda',
     snapshot: 'auto',
     tracker: 'auto',
+    allocation: 'auto',
     type: 'scheduled',
     tags: ['a b', '50%', '$HOME'],
     keep: { keepLast: 3, keepWithin: '30d', timeZone: 'Europe/Berlin' },

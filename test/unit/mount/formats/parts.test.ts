@@ -1,9 +1,9 @@
 /** The small parts that formats are made of. */
 import { describe, expect, it } from 'vitest';
-import { crc32c } from '../../../../src/mount/formats/crc32c.ts';
 import { piecesOf, rangesOf } from '../../../../src/mount/formats/extents.ts';
 import { guidBytes, makeGuid, uuidBytes } from '../../../../src/mount/formats/guid.ts';
 import { LayoutBuilder } from '../../../../src/mount/formats/layout-builder.ts';
+import { crc32c } from '../../../../src/repository/crc32c.ts';
 
 describe('crc32c', () => {
   it('gives the published values', () => {
