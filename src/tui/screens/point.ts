@@ -6,7 +6,7 @@ import type { ShownPoint } from '../../jobs/show.ts';
 import { nothing } from '../state/loaded.ts';
 import { chosenPoint, mountOf, type PartitionRow, partitionsOf, stateOf } from '../state/selectors.ts';
 import type { State } from '../state/state.ts';
-import { formatAge, formatMoment } from '../view/format.ts';
+import { formatAgo, formatMoment } from '../view/format.ts';
 import { type Line, line, span } from '../view/line.ts';
 import { fact, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
@@ -43,9 +43,7 @@ export function pointFacts(chosen: ListedPoint, state: State, look: Look): Line[
   const { utc, now, damaged } = state;
   const shown = state.keyed.details[chosen.id]?.value ?? null;
   const verified =
-    chosen.verified === null
-      ? 'never'
-      : `${formatMoment(chosen.verified, utc)}, ${formatAge(chosen.verified, now)} ago`;
+    chosen.verified === null ? 'never' : `${formatMoment(chosen.verified, utc)}, ${formatAgo(chosen.verified, now)}`;
   const mounted = mountOf(chosen, state);
   return [
     [span(` ${chosen.machine}/${chosen.disk}`, 'title'), span(`  ${formatMoment(chosen.time, utc)}`)],

@@ -4,7 +4,7 @@ import { formatSize } from '../../cli/units.ts';
 import type { ForgottenPoint, Worker } from '../../jobs/contents.ts';
 import { disksOf } from '../state/selectors.ts';
 import type { State } from '../state/state.ts';
-import { counted, formatAge, formatMoment } from '../view/format.ts';
+import { counted, formatAge, formatAgo, formatMoment } from '../view/format.ts';
 import { type Line, line, type Role } from '../view/line.ts';
 import { fact, type Look } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
@@ -62,7 +62,7 @@ function verification(state: State): readonly [string, Role] {
     .at(-1);
   if (state.damaged.size > 0) return [`damaged: ${counted(state.damaged.size, 'point')}`, 'error'];
   if (!last) return ['never: v verifies all points', 'warn'];
-  return [`${good} of ${points.length} points, last ${formatAge(last, state.now)} ago`, 'ok'];
+  return [`${good} of ${points.length} points, last ${formatAgo(last, state.now)}`, 'ok'];
 }
 
 function workerText({ purpose, machine, disk, host, pid, since, dead }: Worker, now: number): string {

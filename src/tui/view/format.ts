@@ -30,6 +30,13 @@ export function formatAge(iso: string, now: number): string {
   return `${Math.floor(minutes / 1440)} d`;
 }
 
+/** The same in a sentence: `just now`, `5 min ago`. */
+export function formatAgo(iso: string, now: number): string {
+  const age = formatAge(iso, now);
+  if (age === 'now') return 'just now';
+  return age === 'ahead' ? 'in the future' : `${age} ago`;
+}
+
 /** A duration of hours as `2h 5m`; shorter ones as elsewhere. */
 export function formatLeft(seconds: number): string {
   if (seconds < 3600) return formatDuration(Math.max(1, Math.round(seconds)));
