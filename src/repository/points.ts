@@ -1,5 +1,5 @@
 /** The restore points of a repository, each put together from its manifest and its marks. */
-import { type ErrorCode, fail, isStrataError } from '../errors.ts';
+import { type ErrorCode, fail, isStrataError, type StrataError } from '../errors.ts';
 import { checkManifest, type Manifest, manifestName } from './manifest.ts';
 import { type Marks, readMarks } from './marks.ts';
 import { openRecord } from './record.ts';
@@ -56,27 +56,43 @@ export async function listPoints(repo: Repository, filter: PointFilter = {}): Pr
   const { marks, damaged: damagedMarks } = await readMarks(repo);
   const damaged: DamagedPoint[] = [...damagedMarks];
   const ids = await pointIds(repo);
-  const stored = await repo.store.getAll(ids.map(manifestName));
+  const stored = await repo.store.getListed(ids.map(manifestName));
+  const manifests = await Promise.all(ids.map((id, index) => openListed(repo, id, stored[index] ?? null)));
   const found = ids.map((id, index) => {
-    // Removed since it was listed: as if listed a moment later.
-    const record = stored[index] ?? null;
-    if (record === null) return null;
-    try {
-      if (record instanceof Error) throw record;
-      const manifest = openManifest(repo, id, record);
-      repo.remember(manifest);
-      return pointOf(manifest, marks.get(id));
-    } catch (error) {
-      if (!isStrataError(error)) throw error;
-      // One that is forgotten is gone from lists, whatever became of its manifest.
-      if (!marks.get(id)?.forgotten?.value) {
-        damaged.push({ name: manifestName(id), code: error.code, message: error.message });
-      }
-      return null;
+    const manifest = manifests[index] ?? null;
+    if (manifest === null) return null;
+    if (!(manifest instanceof Error)) return pointOf(manifest, marks.get(id));
+    // One that is forgotten is gone from lists, whatever became of its manifest.
+    if (!marks.get(id)?.forgotten?.value) {
+      damaged.push({ name: manifestName(id), code: manifest.code, message: manifest.message });
     }
+    return null;
   });
   const points = found.filter((point): point is Point => point !== null && passes(point, filter)).sort(newestFirst);
   return { points: points.slice(0, filter.limit || points.length), damaged };
+}
+
+/** The manifest in a record that was listed; null when it was removed since, which is as if it had been listed a moment later. */
+async function openListed(
+  repo: Repository,
+  id: string,
+  record: Buffer | null | StrataError,
+): Promise<Manifest | null | StrataError> {
+  if (record === null || record instanceof Error) return record;
+  try {
+    const manifest = openManifest(repo, id, record);
+    repo.remember(manifest);
+    return manifest;
+  } catch (error) {
+    if (!isStrataError(error)) throw error;
+    if (repo.store.folder !== null) return error;
+    // It may be a copy that is damaged.
+    return readManifest(repo, id).catch((again: unknown) => {
+      if (isStrataError(again, 'POINT_NOT_FOUND')) return null;
+      if (isStrataError(again)) return again;
+      throw again;
+    });
+  }
 }
 
 /** One point by its whole id, forgotten or not. */

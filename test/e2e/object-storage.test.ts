@@ -60,6 +60,11 @@ describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () =>
     expect(points.map(({ id }: Json) => id)).toEqual(ids.toReversed());
     expect(points[0]).toMatchObject({ kind: 'incremental', chainLength: 4 });
     for (const id of ids) await expectContent(id);
+    // What was listed before is not fetched again.
+    const from = proxy.asked.length;
+    expect(await bench.document(['points'], { env })).toEqual(points);
+    const fetched = proxy.asked.slice(from).filter(({ method, url }) => method === 'GET' && url.includes('/points/'));
+    expect(fetched).toEqual([]);
     expect(await bench.document(['diff', ids[0] ?? '', ids[1] ?? ''], { env })).not.toEqual([]);
     const unchanged = (await bench.events(['backup', disk, '--machine', 'm', '--disk', 'd'], { env })).at(-1);
     expect(unchanged).toMatchObject({ bytesNew: 0 });

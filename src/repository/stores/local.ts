@@ -83,6 +83,10 @@ export class LocalStore implements ObjectStore {
     });
   }
 
+  getListed(names: readonly string[]): Promise<(Buffer | null | StrataError)[]> {
+    return this.getAll(names);
+  }
+
   async stat(name: string): Promise<StoredObject | null> {
     try {
       const found = await stat(this.localPath(name));

@@ -61,6 +61,8 @@ export interface ObjectStore {
   get(name: string): Promise<Buffer>;
   /** Whole objects, in the order of their names; null for one that is not there, and what kept one from being read. */
   getAll(names: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
+  /** The same of objects that were just listed and never change, all of their kind: copies of them will do. */
+  getListed(names: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
   stat(name: string): Promise<StoredObject | null>;
   /** All objects whose names begin with `prefix`, in no particular order; objects that come or go meanwhile may be missed. */
   list(prefix: string): AsyncIterable<StoredObject>;

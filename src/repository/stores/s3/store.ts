@@ -14,6 +14,7 @@ import type { Warning } from '../../events.ts';
 import { CacheRoom } from '../cache-room.ts';
 import { Fetching } from '../fetching.ts';
 import { KeptRanges } from '../kept-ranges.ts';
+import { KeptRecords } from '../kept-records.ts';
 import { endOfLock, isLockable, type LockedObject, type LockRule, type ObjectLocks } from '../lock.ts';
 import { ObjectCache } from '../object-cache.ts';
 import { RangeCache } from '../range-cache.ts';
@@ -57,6 +58,8 @@ export class S3Store implements ObjectStore {
   readonly #folder: string;
   readonly #cache: ObjectCache;
   readonly #fresh: boolean;
+  /** Null: none are kept. */
+  readonly #records: KeptRecords | null;
   readonly #ranges: KeptRanges;
   readonly #rangeCache: RangeCache | null;
   readonly #signal: AbortSignal | undefined;
@@ -76,6 +79,7 @@ export class S3Store implements ObjectStore {
     const copies = fresh ? join('fresh', `${process.pid}-${randomBytes(4).toString('hex')}`) : 'copies';
     const room = new CacheRoom(join(this.#folder, copies), cacheLimit);
     this.#cache = new ObjectCache(room);
+    this.#records = fresh || cacheLimit === 0 ? null : new KeptRecords(join(this.#folder, 'points'));
     this.#rangeCache = keepRanges && !fresh && cacheLimit > 0 ? new RangeCache(room, warn) : null;
     this.#ranges = new KeptRanges(
       {
@@ -164,6 +168,16 @@ export class S3Store implements ObjectStore {
         throw error;
       }
     });
+  }
+
+  async getListed(names: readonly string[]): Promise<(Buffer | null | StrataError)[]> {
+    if (this.#records === null) return this.getAll(names);
+    const kept = await this.#records.find(names);
+    const missing = names.filter((name) => !kept.has(name));
+    const fetched = new Map((await this.getAll(missing)).map((content, index) => [missing[index] ?? '', content]));
+    const whole = [...fetched].filter((entry): entry is [string, Buffer] => Buffer.isBuffer(entry[1]));
+    await this.#records.keep(new Map(whole), new Set(names));
+    return names.map((name) => kept.get(name) ?? fetched.get(name) ?? null);
   }
 
   async stat(name: string): Promise<StoredObject | null> {
