@@ -299,10 +299,10 @@ const cases: Readonly<Record<string, Case>> = {
     code: 2,
     message: "required option '--format <format>' not specified",
   },
-  'an image in a bucket': {
-    words: () => ['export', point.id, '--to', 's3://bucket/key', '--format', 'qcow2'],
+  'an image on another host': {
+    words: () => ['export', point.id, '--to', 'sftp://host/x', '--format', 'qcow2'],
     code: 1,
-    message: 'writing to s3:// is not supported yet',
+    message: 'writing to sftp:// is not supported yet',
   },
   'a name that a VMDK cannot say': {
     words: () => ['export', point.id, '--to', at('"x".vmdk'), '--format', 'vmdk'],
