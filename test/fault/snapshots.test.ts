@@ -55,6 +55,34 @@ describe.skipIf(!hasLoop)('snapshots of backups that broke off (need root and lo
     expect(await records(bench)).toEqual([]);
   });
 
+  it('that were to be kept, or to go for a newer one, are cleared or kept as their records say', async () => {
+    const { folder } = await mountNew('xfs');
+    const image = join(folder, 'kept.img');
+    await writeFile(image, Buffer.alloc(mib, 7));
+    const words = ['backup', image, '--repo', repo, '--machine', 'm', '--json'];
+    const kill = async (step: string) => {
+      expect((await bench.strata(words, { env: { STRATA_FAILPOINT: `snapshot.${step}:1:kill` } })).code).toBe(null);
+    };
+    // The point is made, its file is not kept: the next backup compares everything.
+    await kill('keep');
+    expect((await bench.events(words)).at(-1)).toMatchObject({
+      tracker: 'off',
+      tracking: { since: null },
+      warnings: [],
+    });
+    expect(await left(folder)).toHaveLength(1);
+    // Both are kept; the newer one is used, then both go for the next.
+    await kill('remove');
+    expect(await left(folder)).toHaveLength(2);
+    expect((await bench.events(words)).at(-1)).toMatchObject({ tracker: 'reflink', warnings: [] });
+    const [only = ''] = await left(folder);
+    expect((await bench.document(['doctor'])).snapshots).toEqual([
+      expect.objectContaining({ disk: 'kept.img', kept: true, places: [join(folder, only)] }),
+    ]);
+    await bench.events([...words, '--tracker', 'off']);
+    expect([...(await left(folder)), ...(await records(bench))]).toEqual([]);
+  });
+
   it('do not keep a file system frozen', async () => {
     const { folder, device } = await mountNew('ext4', 16);
     const env = { STRATA_FAILPOINT: 'snapshot.remove:1:kill' };
