@@ -465,6 +465,42 @@ export const errorTable = {
     http: 500,
     hint: 'look at the system log (dmesg)',
   },
+  SNAPSHOT_IMPOSSIBLE: {
+    message: 'no snapshot of {path} can be made: {reason}',
+    exit: 1,
+    http: 409,
+    hint: 'use --snapshot auto or off to read it as it is; strata doctor tells what this machine can do',
+  },
+  SNAPSHOT_FAILED: {
+    message: 'the snapshot of {path} by {provider} failed: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'mend that, or use --snapshot off to read it as it is; nothing was stored',
+  },
+  SNAPSHOT_LOST: {
+    message: 'the snapshot of {path} did not hold: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'no point was made; start again, for a freeze with a higher --freeze-limit',
+  },
+  HOOK_FAILED: {
+    message: 'the {hook} hook failed: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'mend the command; with --snapshot auto its failure is only a warning',
+  },
+  TRACKER_DISTRUSTED: {
+    message: 'the tracker {tracker} called {bytes} bytes unchanged that had changed, the first at {offset}',
+    exit: 1,
+    http: 500,
+    hint: 'everything is read and compared until --tracker {tracker} trusts it again',
+  },
+  HINTS_UNSUITABLE: {
+    message: 'the changed extents of {path} cannot be used: {reason}',
+    exit: 1,
+    http: 400,
+    hint: 'leave out --changed-extents to have everything compared; nothing was stored',
+  },
   SOURCE_SIZE_CHANGED: {
     message: 'source {path} changed its size while it was read: {reason}',
     exit: 1,

@@ -381,6 +381,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readContent", function(env, "readContent", read_content));
   exports.Set("tryLock", function(env, "tryLock", try_lock));
   exports.Set("sizeOf", function(env, "sizeOf", size_of));
+  add_file_system(env, exports);
   add_files(env, exports);
   add_images(env, exports);
   add_liveness(env, exports);

@@ -38,6 +38,7 @@ Napi::Object run_object(Napi::Env env, const char* name, std::shared_ptr<Held<Ac
 }
 
 // Each part of the addon adds its functions to the exports.
+void add_file_system(Napi::Env env, Napi::Object exports);
 void add_files(Napi::Env env, Napi::Object exports);
 void add_images(Napi::Env env, Napi::Object exports);
 void add_liveness(Napi::Env env, Napi::Object exports);

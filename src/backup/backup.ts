@@ -3,6 +3,8 @@
  * manifest last; a run that ends before that leaves packs that the next one finds and uses.
  */
 import { randomBytes } from 'node:crypto';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fail, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
@@ -11,17 +13,23 @@ import { Lease, renewalWarning } from '../repository/lease.ts';
 import { clearLeftovers, finishUploads } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
+import { listPoints } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { trashedPacks } from '../repository/trash.ts';
 import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
+import { bytesIn } from './allocation/extents.ts';
 import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
 import { chainErrors, findParent, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
-import { nothingSkipped } from './skips.ts';
-import { checkSnapshotPolicy } from './snapshots/provider.ts';
+import { betweenHooks, type HookOrder, whileResting } from './snapshots/hooks.ts';
+import { clearOrphans, dropKept } from './snapshots/leftovers.ts';
+import { type Consistency, checkSnapshotPolicy } from './snapshots/provider.ts';
+import { foreseeProvider, type SnapshotOrder, type Taken, takeSnapshot } from './snapshots/take.ts';
 import { inspectSource, type Source } from './source.ts';
+import { type Hints, readHints } from './trackers/hints.ts';
+import { type Distrusted, requireHonest, type Tracking, track } from './trackers/track.ts';
 import { checkTrackerPolicy } from './trackers/tracker.ts';
 
 export type { BackupRequest } from './request.ts';
@@ -42,8 +50,12 @@ export interface BackupResult {
   readonly bytesNew: number;
   readonly bytesStored: number;
   readonly blocks: { readonly changed: number; readonly zero: number; readonly deduplicated: number };
+  /** Name of the provider; `off` when the source was read as it is. */
   readonly snapshot: string;
+  readonly consistency: Consistency;
   readonly tracker: string;
+  /** What the tracker did, or why none did; null when there was none to ask. */
+  readonly tracking: Manifest['tracking'] | null;
   /** What the file systems said of their volumes; null when they were not asked. */
   readonly allocation: readonly VolumeAllocation[] | null;
   /** Bytes that were not read, holes among them: nobody uses them, or they had not changed. */
@@ -57,6 +69,7 @@ interface Task {
   readonly repo: Repository;
   readonly order: BackupOrder;
   readonly source: Source;
+  readonly hints: Hints | null;
   readonly emit: Emit;
   readonly signal: AbortSignal;
   /** Aborts the signal. */
@@ -87,6 +100,8 @@ export async function backup(
   const order = orderOf(request);
   const warnings: Warning[] = [];
   const warn = (warning: Warning) => {
+    // A second run meets what the first one met.
+    if (warnings.some(({ code, message }) => code === warning.code && message === warning.message)) return;
     warnings.push(warning);
     emit({ event: 'warning', ...warning });
   };
@@ -95,21 +110,17 @@ export async function backup(
   checkTrackerPolicy(order.tracker);
   const source = await inspectSource(repo.store.folder, order.source);
   checkAllocationPolicy(order.allocation, source);
-  warnOfLive(source, warn);
-  const task: Task = { repo, order, source, emit, signal, stop, warnings, warn, started };
-  return order.dryRun ? plan(task) : attempt(task, order.full);
-}
-
-function warnOfLive({ path, mountedAt }: Source, warn: (warning: Warning) => void): void {
-  if (mountedAt.length === 0) return;
-  const message = `${path} is mounted writable at ${mountedAt.join(', ')} and read without a snapshot: files changed meanwhile may be torn`;
-  warn({ code: 'LIVE_SOURCE', message });
+  if (!order.dryRun) await clearOrphans(order.snapshotRecords, emit, warn);
+  const hints = order.changedExtents === null ? null : await readHints(order.changedExtents);
+  const task: Task = { repo, order, source, hints, emit, signal, stop, warnings, warn, started };
+  return order.dryRun ? plan(task) : betweenHooks(hookOrder(task), () => start(task));
 }
 
 /** Says what a backup would do; writes nothing. */
 async function plan(task: Task): Promise<BackupResult> {
   const { repo, order, source, warnings, warn, started } = task;
-  const allocation = await survey(task);
+  const provider = await foreseeProvider(snapshotOrder(task));
+  const allocation = await survey(task, provider === null ? source : { ...source, mountedAt: [] });
   const parent = order.full ? noParent : await findParent(repo, order, await listPacks(repo), warn);
   return {
     point: null,
@@ -124,8 +135,10 @@ async function plan(task: Task): Promise<BackupResult> {
     bytesNew: 0,
     bytesStored: 0,
     blocks: { changed: 0, zero: 0, deduplicated: 0 },
-    snapshot: 'off',
+    snapshot: provider?.name ?? 'off',
+    consistency: provider?.consistency ?? 'none',
     tracker: 'off',
+    tracking: null,
     allocation: allocation?.volumes ?? null,
     skipped: { unallocated: 0, unchanged: 0 },
     warnings,
@@ -133,8 +146,21 @@ async function plan(task: Task): Promise<BackupResult> {
   };
 }
 
-/** One run, under a lease of its own; a parent that turns out to be damaged leads to a second one, a full. */
-async function attempt(task: Task, full: boolean): Promise<BackupResult> {
+/** What the policy needs must be there before anything is written. */
+async function start(task: Task): Promise<BackupResult> {
+  await foreseeProvider(snapshotOrder(task));
+  return attempt(task, { full: task.order.full, distrusted: null });
+}
+
+/** How a run goes about it; what it finds wrong changes that for the next one. */
+interface Way {
+  readonly full: boolean;
+  /** A tracker that is not to be used. */
+  readonly distrusted: Distrusted | null;
+}
+
+/** One run, under a lease of its own; what turns out to be wrong with a parent or a tracker leads to another without it. */
+async function attempt(task: Task, way: Way): Promise<BackupResult> {
   const { repo, order, source, emit, signal, warn } = task;
   const runId = randomBytes(12).toString('hex');
   const { machine, disk } = order;
@@ -142,6 +168,7 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
     warn(renewalWarning(error)),
   );
   let parent = noParent;
+  let other: Way;
   try {
     // What is in the trash may go at any time: nothing new may refer to it. Looked at once the lease stands, and before
     // the packs are listed: else one that goes meanwhile would be neither in the trash nor gone.
@@ -151,24 +178,47 @@ async function attempt(task: Task, full: boolean): Promise<BackupResult> {
     const { places: bad, unreadable } = await readBadFrames(repo);
     for (const name of unreadable) warn(unreadableRecord(name));
     await clearLeftovers(repo, packs, emit);
-    if (!full) parent = await findParent(repo, order, packs, warn);
+    if (!way.full) parent = await findParent(repo, order, packs, warn);
     if (source.kind === 'stream') parent = await provenParent(repo, parent, warn, signal);
     const usable = new Map([...packs].filter(([id]) => !trash.has(id)));
-    return await run(task, lease, parent, { packs: usable, bad });
+    const distrusted = way.distrusted ?? (await distrustedBefore(task, parent));
+    return await run(task, lease, parent, { packs: usable, bad }, distrusted);
   } catch (error) {
-    const { manifest } = parent;
-    if (manifest === null || source.kind === 'stream' || !isStrataError(error, ...chainErrors)) throw error;
-    warn(unusable(manifest, error));
+    other = otherWay(task, way, parent, error);
   } finally {
     await cleanUp(task, lease);
   }
-  return attempt(task, true);
+  return attempt(task, other);
 }
 
-async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Promise<BackupResult> {
-  const { repo, order, source, emit, signal, stop, warnings, warn, started } = task;
+/** The error itself when there is no other way. */
+function otherWay({ source, warn }: Task, way: Way, { manifest }: Parent, error: unknown): Way {
+  if (isStrataError(error, 'TRACKER_DISTRUSTED')) {
+    return { ...way, distrusted: { tracker: String(error.params.tracker), reason: error.message } };
+  }
+  if (manifest === null || source.kind === 'stream' || !isStrataError(error, ...chainErrors)) throw error;
+  warn(unusable(manifest, error));
+  return { ...way, full: true };
+}
+
+/** What the newest point of the disk says; asking for the tracker by its name trusts it again. */
+async function distrustedBefore({ repo, order }: Task, parent: Parent): Promise<Distrusted | null> {
+  const { machine, disk, tracker } = order;
+  if (tracker === 'off') return null;
+  const newest = parent.manifest ?? (await listPoints(repo, { machine, disk })).points[0]?.manifest;
+  const before = newest?.tracking?.distrusted ?? null;
+  return before?.tracker === tracker ? null : before;
+}
+
+async function run(
+  task: Task,
+  lease: Lease,
+  parent: Parent,
+  stock: Stock,
+  distrusted: Distrusted | null,
+): Promise<BackupResult> {
+  const { order, source, emit, signal, warnings, started } = task;
   if (signal.aborted) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
-  const time = new Date().toISOString();
   emit({
     event: 'started',
     action: 'backup',
@@ -179,28 +229,55 @@ async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Prom
     parent: parent.manifest?.id ?? null,
     size: source.size,
   });
-  const allocation = await survey(task);
+  if (order.snapshot !== 'off') emit({ event: 'stage', stage: 'snapshot' });
+  const taken = await whileResting(hookOrder(task), async (resting) => {
+    const made = await takeSnapshot(snapshotOrder(task));
+    return resting && made.provider !== 'off' ? { ...made, consistency: 'application' as const } : made;
+  });
+  try {
+    const manifest = await readAndCommit(task, lease, parent, stock, taken, distrusted);
+    await settle(task, taken, manifest);
+    return resultOf(manifest, warnings, secondsSince(started));
+  } catch (error) {
+    await giveBack(task, taken, 'abort');
+    throw error;
+  }
+}
+
+async function readAndCommit(
+  task: Task,
+  lease: Lease,
+  parent: Parent,
+  stock: Stock,
+  taken: Taken,
+  distrusted: Distrusted | null,
+): Promise<Manifest> {
+  const { view: source, provider, consistency, time, lost, proven } = taken;
+  const { repo, order, emit, signal, stop, warnings, warn, started } = task;
+  const allocation = await survey(task, source);
+  const tracking = await askTracker(task, parent, taken, distrusted);
+  const { unchanged, auditPercent } = tracking;
+  const skips = { unallocated: allocation?.unallocated ?? [], unchanged, auditPercent };
   const outcome = await runPipeline({
-    repo,
-    order,
-    source,
-    parent,
-    ...stock,
-    skips: { ...nothingSkipped, unallocated: allocation?.unallocated ?? [] },
-    runId: lease.id,
-    emit,
-    warn,
-    signal,
-    stop,
+    ...{ repo, order, source, parent, ...stock, skips },
+    ...{ runId: lease.id, emit, warn, stop, signal: AbortSignal.any([signal, lost]) },
+  }).catch(async (error: unknown) => {
+    if (lost.aborted) await proven();
+    throw error;
   });
   if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
+  await proven();
+  requireHonest(tracking, outcome.changedUnseen);
   warnOfUnreadable(source, outcome, warn);
   warnOfBad(outcome, warn);
   emit({ event: 'stage', stage: 'commit' });
   const seconds = secondsSince(started);
-  const manifest = await commitPoint(repo, lease, {
+  return commitPoint(repo, lease, {
     order,
     source,
+    snapshot: provider,
+    consistency,
+    tracking,
     parent,
     allocation,
     outcome,
@@ -208,11 +285,64 @@ async function run(task: Task, lease: Lease, parent: Parent, stock: Stock): Prom
     seconds,
     warnings,
   });
-  return resultOf(manifest, warnings, secondsSince(started));
 }
 
-/** Asks the source's file systems what they use. */
-async function survey({ order, source, emit, warn }: Task): Promise<DiskAllocation | null> {
+async function askTracker(
+  { order, hints, emit, warn }: Task,
+  { manifest }: Parent,
+  taken: Taken,
+  distrusted: Distrusted | null,
+): Promise<Tracking> {
+  const given = hints === null ? null : { path: order.changedExtents ?? '', content: hints };
+  const tracking = await track({ policy: order.tracker, hints: given, parent: manifest, distrusted, taken, warn });
+  const { tracker, unchanged, recorded } = tracking;
+  if (recorded !== null) emit({ event: 'tracked', tracker, unchanged: bytesIn(unchanged), reason: recorded.reason });
+  return tracking;
+}
+
+/** The point is made: its snapshot is kept for the next one, or goes; those that were kept before go. */
+async function settle(task: Task, taken: Taken, { tracking }: Manifest): Promise<void> {
+  const { repo, order, source, emit, warn } = task;
+  const keeps = tracking?.kept !== undefined;
+  if (keeps) {
+    await taken.keep().catch((error: unknown) => {
+      warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} could not be kept: ${reasonOf(error)}` });
+    });
+  } else await giveBack(task, taken, 'success');
+  const owner = { repository: repo.config.id, machine: order.machine, disk: order.disk };
+  await dropKept(order.snapshotRecords, owner, keeps ? taken.id : null, emit, warn);
+}
+
+/** A snapshot that stays is no reason to fail: the next run clears it. */
+async function giveBack({ source, warn }: Task, { finish }: Taken, end: 'success' | 'abort'): Promise<void> {
+  await finish(end).catch((error: unknown) => {
+    warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} is still there: ${reasonOf(error)}` });
+  });
+}
+
+function snapshotOrder({ repo, order, source, emit, warn }: Task): SnapshotOrder {
+  const { machine, disk, snapshotFolder: folder, snapshotRecords: records, freezeLimit } = order;
+  const owner = { repository: repo.config.id, machine, disk };
+  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
+  const folders = [repo.store.folder, records, order.cacheFolder, caches, homedir(), tmpdir()];
+  const needed = folders.filter((path) => path != null);
+  return { source, policy: order.snapshot, owner, records, wish: { folder, freezeLimit, needed }, emit, warn };
+}
+
+function hookOrder({ repo, order, source, emit, warn }: Task): HookOrder {
+  const { hooks: commands, hookLimit: limit, machine, disk } = order;
+  const environment = {
+    STRATA_SOURCE: source.path,
+    STRATA_MACHINE: machine,
+    STRATA_DISK: disk,
+    STRATA_REPOSITORY: repo.config.id,
+  };
+  const required = order.snapshot !== 'auto' && order.snapshot !== 'off';
+  return { commands, limit, required, environment, emit, warn };
+}
+
+/** Asks the file systems of what is read what they use. */
+async function survey({ order, emit, warn }: Task, source: Source): Promise<DiskAllocation | null> {
   if (order.allocation !== 'off') emit({ event: 'stage', stage: 'allocation' });
   const allocation = await surveyAllocation(source, order.allocation);
   if (allocation !== null && order.allocation === 'required') unmapped(source.path, allocation).forEach(warn);
@@ -256,7 +386,9 @@ function resultOf(manifest: Manifest, warnings: readonly Warning[], seconds: num
     bytesStored,
     blocks,
     snapshot: manifest.snapshot,
+    consistency: manifest.consistency ?? 'none',
     tracker: manifest.tracker,
+    tracking: manifest.tracking ?? null,
     allocation: manifest.allocation ?? null,
     skipped: manifest.skipped ?? { unallocated: 0, unchanged: 0 },
     warnings,

@@ -10,11 +10,16 @@ import { software } from '../repository/software.ts';
 import type { DiskAllocation } from './allocation/disk.ts';
 import type { Parent } from './parent.ts';
 import type { BackupOrder } from './request.ts';
+import type { Consistency } from './snapshots/provider.ts';
 import type { Source } from './source.ts';
+import type { Tracking } from './trackers/track.ts';
 
 export interface Finished {
   readonly order: BackupOrder;
   readonly source: Source;
+  readonly snapshot: string;
+  readonly consistency: Consistency;
+  readonly tracking: Tracking;
   readonly parent: Parent;
   /** null: the file systems were not asked. */
   readonly allocation: DiskAllocation | null;
@@ -33,7 +38,7 @@ export async function commitPoint(repo: Repository, lease: Lease, finished: Fini
 }
 
 function manifestOf(repo: Repository, id: string, finished: Finished): Manifest {
-  const { order, source, parent, allocation, outcome } = finished;
+  const { order, source, parent, allocation, tracking, outcome } = finished;
   const { bytesUnallocated: unallocated, bytesUnchanged: unchanged } = outcome;
   return {
     format: 1,
@@ -57,8 +62,10 @@ function manifestOf(repo: Repository, id: string, finished: Finished): Manifest 
     tags: [...order.tags],
     note: order.note,
     source: { path: source.path, kind: source.kind },
-    snapshot: 'off',
-    tracker: 'off',
+    snapshot: finished.snapshot,
+    tracker: tracking.tracker,
+    consistency: finished.consistency,
+    ...(tracking.recorded === null ? {} : { tracking: { ...tracking.recorded, auditedBlocks: outcome.auditedBlocks } }),
     ...(allocation === null ? {} : { allocation: allocation.volumes.map((volume) => ({ ...volume })) }),
     ...(unallocated + unchanged === 0 ? {} : { skipped: { unallocated, unchanged } }),
     unreadable: outcome.unreadable.map(([offset, length]) => [offset, length]),

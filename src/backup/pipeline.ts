@@ -115,8 +115,14 @@ async function read(pipeline: Pipeline, dedup: DedupIndex, spool: string): Promi
     if (outcome.cancelled) throw fail('INTERRUPTED', { action: `the backup of ${source.path}` });
     return outcome;
   } catch (error) {
-    throw storing.failure ?? fromNative(error, source.path);
+    throw storing.failure ?? fromNative(ofSource(error, source), source.path);
   } finally {
     await storing.ended();
   }
+}
+
+/** Reports name the source, whatever is read in its place. */
+function ofSource(error: unknown, { path, input }: Source): unknown {
+  const { path: named } = error as { path?: unknown };
+  return named === input ? Object.assign(error as object, { path }) : error;
 }

@@ -1,8 +1,11 @@
 /** What a backup is asked for, with everything filled in that was left open. */
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import { diskName } from '../repository/manifest.ts';
 import { type AllocationPolicy, allocationPolicies } from './allocation/survey.ts';
+import type { HookOrder } from './snapshots/hooks.ts';
+import { snapshotRecordsFolder } from './snapshots/records.ts';
 import { defaultDiskName } from './source.ts';
 
 export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const;
@@ -35,6 +38,18 @@ export interface BackupRequest {
   readonly dryRun?: boolean | undefined;
   /** Folder of the deduplication cache; default: under XDG_CACHE_HOME or ~/.cache. */
   readonly cacheFolder?: string | undefined;
+  /** Folder for files that share the source's blocks; default: beside it. */
+  readonly snapshotFolder?: string | undefined;
+  /** Milliseconds that file systems may stand still; default 60 000. */
+  readonly freezeLimit?: number | undefined;
+  /** A JSON file that says what changed since the newest point, or `-`; see trackers/hints.ts. */
+  readonly changedExtents?: string | undefined;
+  /** Commands around the run and around the snapshot, each for sh. */
+  readonly hooks?: HookOrder['commands'] | undefined;
+  /** Milliseconds that each hook may take; default 60 000. */
+  readonly hookLimit?: number | undefined;
+  /** Folder of the records of snapshots; default: of the machine's state. */
+  readonly snapshotRecords?: string | undefined;
 }
 
 /** A request with nothing left open. */
@@ -55,6 +70,12 @@ export interface BackupOrder {
   readonly maxDuration: number | null;
   readonly dryRun: boolean;
   readonly cacheFolder: string | undefined;
+  readonly snapshotFolder: string | null;
+  readonly freezeLimit: number;
+  readonly changedExtents: string | null;
+  readonly hooks: HookOrder['commands'];
+  readonly hookLimit: number;
+  readonly snapshotRecords: string;
 }
 
 /** Fills in the defaults, and refuses what makes no sense. */
@@ -75,6 +96,12 @@ export function orderOf(request: BackupRequest): BackupOrder {
     maxDuration: request.maxDuration ?? null,
     dryRun: request.dryRun ?? false,
     cacheFolder: request.cacheFolder,
+    snapshotFolder: request.snapshotFolder === undefined ? null : resolve(request.snapshotFolder),
+    freezeLimit: request.freezeLimit ?? 60_000,
+    changedExtents: request.changedExtents ?? null,
+    hooks: request.hooks ?? {},
+    hookLimit: request.hookLimit ?? 60_000,
+    snapshotRecords: request.snapshotRecords ?? snapshotRecordsFolder(),
   };
   const refuse = (problem: string) => fail('USAGE', { problem });
   if (request.source === '') throw refuse('the source is empty');
@@ -84,6 +111,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
   if (!allocationPolicies.includes(order.allocation)) {
     throw refuse(`${order.allocation} is no policy for allocation maps: ${allocationPolicies.join(', ')}`);
   }
+  refuseHints(order, refuse);
   if (order.tags.includes('')) throw refuse('a tag is empty');
   if (!Number.isSafeInteger(order.rateLimit) || order.rateLimit < 0)
     throw refuse(`${order.rateLimit} is no rate limit`);
@@ -92,6 +120,15 @@ export function orderOf(request: BackupRequest): BackupOrder {
   }
   if (order.maxDuration !== null && !(order.maxDuration > 0)) throw refuse(`${order.maxDuration} is no duration`);
   return order;
+}
+
+function refuseHints({ tracker, changedExtents, source, full }: BackupOrder, refuse: (problem: string) => Error): void {
+  if (tracker === 'hints' && changedExtents === null) throw refuse('the tracker hints needs --changed-extents');
+  if (changedExtents === null) return;
+  if (tracker !== 'auto' && tracker !== 'hints')
+    throw refuse(`--changed-extents does not go with --tracker ${tracker}`);
+  if (full) throw refuse('--changed-extents does not go with --full, which reads everything');
+  if (source === '-') throw refuse('--changed-extents does not go with standard input, which is read whole');
 }
 
 function isName(name: string): boolean {

@@ -14,8 +14,6 @@ export interface Skips {
   readonly auditPercent: number;
 }
 
-export const nothingSkipped: Skips = { unallocated: [], unchanged: [], auditPercent: 0 };
-
 /**
  * What of `unchanged` may stay what the parent has: not what the parent could not read, nor the block in which one of
  * the disks ends when they differ in size.

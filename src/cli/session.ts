@@ -151,6 +151,10 @@ export class Session {
           `run ${event.run.slice(0, 8)} broke off; ${event.packs} packs of it (${formatSize(event.bytes)}) are used`,
         );
         break;
+      case 'snapshot':
+        if (event.act === 'cleared')
+          this.#tell(`the snapshot of ${event.source} that a killed run had left was removed`);
+        break;
       case 'listening':
         this.#progress?.clear();
         if (!this.json) printResult([`listening on ${event.uri}; Ctrl-C ends it`]);
@@ -159,6 +163,8 @@ export class Session {
         this.#account = event.storage;
         break;
       case 'mounted':
+      case 'hook':
+      case 'tracked':
       case 'traffic':
       case 'error': // the command itself says it
         break;

@@ -1,3 +1,5 @@
+import { clearOrphans, findSnapshots } from '../backup/snapshots/leftovers.ts';
+import { snapshotRecordsFolder } from '../backup/snapshots/records.ts';
 import { clearLeftovers, findLeftovers, type Leftover } from '../mount/janitor.ts';
 import { losesOverlay, type MountRecord } from '../mount/records/record.ts';
 import { Records } from '../mount/records/records.ts';
@@ -27,6 +29,20 @@ export interface Diagnosis {
   readonly fixed: boolean;
   /** Mounts, drives and exports that killed processes left on this machine. */
   readonly mounts: readonly LeftMount[];
+  /** Snapshots that killed backups left, and those that are kept for the next backup of their disk. */
+  readonly snapshots: readonly LeftSnapshot[];
+}
+
+export interface LeftSnapshot {
+  readonly provider: string;
+  readonly source: string;
+  /** The disk that it is of. */
+  readonly machine: string;
+  readonly disk: string;
+  readonly places: readonly string[];
+  /** Whether it is wanted; then it stays. */
+  readonly kept: boolean;
+  readonly cleared: boolean;
 }
 
 /** The rule, and what there is of it on the points: the lock of a point that is seldom renewed ends first. */
@@ -61,14 +77,15 @@ export interface DoctorRequest {
 export async function doctorJob({ repository, fix }: DoctorRequest): Promise<Diagnosis> {
   const machine = await examineMachine();
   const able = machine.every(({ required, found }) => found || !required);
-  if (!able) return { able, machine, remains: null, lock: null, fixed: false, mounts: [] };
+  if (!able) return { able, machine, remains: null, lock: null, fixed: false, mounts: [], snapshots: [] };
   const mounts = await leftMounts(fix);
-  if (repository === null) return { able, machine, remains: null, lock: null, fixed: false, mounts };
+  const snapshots = await leftSnapshots(fix);
+  if (repository === null) return { able, machine, remains: null, lock: null, fixed: false, mounts, snapshots };
   return withRepository(repository, async (repo) => {
     const remains = await findRemains(repo);
     const fixed = fix && remains.deadRuns.length > 0;
     if (fixed) await clearRemains(repo);
-    return { able, machine, remains, lock: await lockState(repo), fixed, mounts };
+    return { able, machine, remains, lock: await lockState(repo), fixed, mounts, snapshots };
   });
 }
 
@@ -85,6 +102,17 @@ async function lockState(repo: Repository): Promise<LockState | null> {
     unlocked: times.filter((time) => time <= Date.now()).length,
     soonestEnd: points.length === 0 ? null : new Date(soonest).toISOString(),
   };
+}
+
+async function leftSnapshots(fix: boolean): Promise<LeftSnapshot[]> {
+  const folder = snapshotRecordsFolder();
+  const found = await findSnapshots(folder);
+  const nobody = () => undefined;
+  if (fix) await clearOrphans(folder, nobody, nobody);
+  const left = fix ? (await findSnapshots(folder)).map(({ id }) => id) : found.map(({ id }) => id);
+  return found.map(({ id, provider, source, owner: { machine, disk }, places, kept }) => {
+    return { provider, source, machine, disk, places, kept, cleared: !left.includes(id) };
+  });
 }
 
 async function leftMounts(fix: boolean): Promise<LeftMount[]> {

@@ -1,5 +1,6 @@
 /** What this machine can do for Strata, what is missing, and how to get it. */
 import { constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { reasonOf } from '../errors.ts';
 import { whyNoDevice } from '../mount/drivers/dev-fuse.ts';
@@ -31,12 +32,18 @@ const loops = { name: 'loop devices', use: 'attaching images as drives', remedy:
 const loopControl = '/dev/loop-control';
 
 const tools: readonly Tool[] = [
-  { name: 'LVM', command: 'lvs', use: 'snapshots of logical volumes', remedy: 'apt-get install lvm2' },
-  { name: 'Btrfs', command: 'btrfs', use: 'snapshots on Btrfs', remedy: 'apt-get install btrfs-progs' },
+  {
+    name: 'LVM',
+    command: 'lvs',
+    use: 'snapshots of logical volumes, which are not made yet',
+    remedy: 'apt-get install lvm2',
+  },
+  { name: 'Btrfs', command: 'btrfs', use: 'snapshots of Btrfs subvolumes', remedy: 'apt-get install btrfs-progs' },
+  { name: 'fsfreeze', command: 'fsfreeze', use: 'freezing file systems', remedy: 'apt-get install util-linux' },
   {
     name: 'ZFS',
     command: 'zfs',
-    use: 'snapshots on ZFS',
+    use: 'snapshots on ZFS, which are not made yet',
     remedy: 'apt-get install zfsutils-linux (in the contrib section)',
   },
   {
@@ -55,6 +62,7 @@ export async function examineMachine(): Promise<Ability[]> {
     await examineFuse(),
     await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
+    await examineReflink(),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];
@@ -91,6 +99,18 @@ async function examineCopies(): Promise<Ability> {
   const folder = cachesOfStorage();
   const detail = `${folder}: ${await bytesOfCopies(folder)} bytes, which can be deleted at any time`;
   return { name: 'copies of object storage', found: true, required: false, detail, remedy: '' };
+}
+
+/** Whether a file system is mounted that has files that share blocks. */
+async function examineReflink(): Promise<Ability> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
+  const able = mounts.filter(([, , type = '']) => ['xfs', 'btrfs', 'bcachefs'].includes(type)).map(([, at]) => at);
+  const wanted = {
+    name: 'reflink',
+    use: 'snapshots of image files, and what changed in them',
+    remedy: 'keep image files on XFS or Btrfs',
+  };
+  return ability(wanted, able.length === 0 ? null : able.join(' '));
 }
 
 function ability(wanted: Omit<Tool, 'command'>, path: string | null): Ability {

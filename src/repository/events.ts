@@ -8,6 +8,9 @@ export interface Warning {
 
 export type WarningCode =
   | 'LIVE_SOURCE'
+  | 'HOOK_FAILED'
+  | 'TRACKER_DISTRUSTED'
+  | 'NOT_TRACKED'
   | 'UNREADABLE'
   | 'PARENT_UNUSABLE'
   | 'MANIFEST_DAMAGED'
@@ -86,6 +89,31 @@ export type StrataEvent =
       readonly code: string;
       readonly message: string;
     }
+  | {
+      /** A snapshot of a source was made, removed, kept for the next backup or dropped by it, or cleared after a killed process. */
+      readonly event: 'snapshot';
+      readonly act: 'created' | 'removed' | 'kept' | 'dropped' | 'cleared';
+      readonly provider: string;
+      readonly source: string;
+      readonly consistency?: string;
+    }
+  | {
+      /** What a tracker says has changed; when it cannot say, why. */
+      readonly event: 'tracked';
+      readonly tracker: string;
+      /** Bytes that need not be read. */
+      readonly unchanged: number;
+      readonly reason: string | null;
+    }
+  | {
+      /** A command of the user around a backup has ended. */
+      readonly event: 'hook';
+      readonly hook: string;
+      readonly ok: boolean;
+      readonly seconds: number;
+      /** Why it did not end well. */
+      readonly reason: string | null;
+    }
   | ({
       /** What the action had to do with object storage; a job tells it with its result. */
       readonly event: 'traffic';
@@ -104,6 +132,7 @@ export type StrataEvent =
 
 export type Stage =
   | 'check'
+  | 'snapshot'
   | 'allocation'
   | 'index'
   | 'read'

@@ -52,6 +52,22 @@ const manifestSchema = z
     }),
     snapshot: z.string(),
     tracker: z.string(),
+    /** What the content is worth; absent on points of before there were snapshots: nothing kept the source still. */
+    consistency: z.enum(['application', 'file-system', 'crash', 'none']).optional(),
+    /** What a tracker did for this point, or why none did; absent when there was none to ask. */
+    tracking: z
+      .object({
+        /** The point that it compared with; null: everything was read, for this reason. */
+        since: pointId.nullable(),
+        reason: z.string().nullable(),
+        /** Blocks that it called unchanged and that were read nevertheless; all were. */
+        auditedBlocks: bytes,
+        /** The file that is kept for the next backup on the machine that made the point. */
+        kept: z.object({ path: z.string(), generation: z.string() }).optional(),
+        /** A tracker that was wrong once, and is not asked any more. */
+        distrusted: z.object({ tracker: z.string(), reason: z.string() }).optional(),
+      })
+      .optional(),
     /** What the file systems said of their volumes; absent when they were not asked. */
     allocation: z
       .array(

@@ -97,14 +97,14 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a disk that is no name': { words: ['backup', at('disk.img'), '--disk', 'a/b'], code: 2, message: /a\/b/ },
   'a snapshot that nobody makes': {
-    words: ['backup', at('disk.img'), '--snapshot', 'required'],
+    words: ['backup', at('disk.img'), '--snapshot', 'freeze'],
     code: 1,
-    message: /not supported yet/,
+    message: /no snapshot of .*disk.img can be made: freeze: it is no block device/,
   },
   'a snapshot provider that is not there': {
     words: ['backup', at('disk.img'), '--snapshot', 'lvm'],
-    code: 1,
-    message: /lvm.* not supported yet/,
+    code: 2,
+    message: /there is no snapshot provider lvm; there are reflink, btrfs, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],
@@ -118,8 +118,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a tracker that is not there': {
     words: ['backup', at('disk.img'), '--tracker', 'usn'],
-    code: 1,
-    message: /usn.* not supported yet/,
+    code: 2,
+    message: /there is no tracker usn; there are reflink, hints/,
   },
 
   'no repository named': { words: ['points'], repo: null, code: 2, message: /no repository was named; use --repo/ },
@@ -299,10 +299,10 @@ const cases: Readonly<Record<string, Case>> = {
     code: 2,
     message: "required option '--format <format>' not specified",
   },
-  'an image in a bucket': {
-    words: () => ['export', point.id, '--to', 's3://bucket/key', '--format', 'qcow2'],
+  'an image on another host': {
+    words: () => ['export', point.id, '--to', 'sftp://host/x', '--format', 'qcow2'],
     code: 1,
-    message: 'writing to s3:// is not supported yet',
+    message: 'writing to sftp:// is not supported yet',
   },
   'a name that a VMDK cannot say': {
     words: () => ['export', point.id, '--to', at('"x".vmdk'), '--format', 'vmdk'],

@@ -55,6 +55,7 @@ export async function openBench(password = '', place = tmpdir()): Promise<Bench>
     HOME: folder,
     // Mounts and drives of the test are nobody else's.
     STRATA_RUNTIME_DIR: join(folder, 'run'),
+    STRATA_SNAPSHOT_DIR: join(folder, 'snapshots'),
     STRATA_PASSWORD: password,
     ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
   };

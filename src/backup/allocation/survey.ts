@@ -19,10 +19,10 @@ export function checkAllocationPolicy(policy: AllocationPolicy, { kind }: Source
 
 /** Reads the maps of a source; null where they are not asked for. */
 export async function surveyAllocation(source: Source, policy: AllocationPolicy): Promise<DiskAllocation | null> {
-  const { path, kind, size, mountedAt } = source;
-  if (policy === 'off' || kind === 'stream' || size === null) return null;
+  const { kind, input, size, mountedAt } = source;
+  if (policy === 'off' || kind === 'stream' || typeof input !== 'string' || size === null) return null;
   if (mountedAt.length > 0) return inUse(size, `it is mounted writable at ${mountedAt.join(', ')}`);
-  const reader = open(path, kind, size);
+  const reader = open(source.path, input, kind, size);
   try {
     return await allocationOf(volumeOf(size, (offset, length) => native.readSource(reader, { offset, length })));
   } finally {
@@ -45,9 +45,9 @@ function describeVolume({ partition, fileSystem }: VolumeAllocation): string {
   return fileSystem === null ? place : `${place} (${fileSystem})`;
 }
 
-function open(path: string, kind: 'file' | 'device', size: number) {
+function open(path: string, input: string, kind: 'file' | 'device', size: number) {
   try {
-    return native.openSource({ path, kind, size });
+    return native.openSource({ path: input, kind, size });
   } catch (error) {
     throw fromNative(error, path);
   }

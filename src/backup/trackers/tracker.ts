@@ -1,23 +1,32 @@
 /**
- * Trackers tell which extents of a source changed since a point, so that the others need not be read. The policy of a
- * disk is `off`, `auto` (one if it can be had), or the name of a tracker. There is no tracker yet: everything is read.
+ * Trackers tell which extents of a source did not change since its newest point, so that they need not be read. The policy
+ * of a disk is `off`, `auto` (one if it can be had), or the name of a tracker.
+ *
+ * None is trusted blindly: of what it calls unchanged a random sample is read and compared. One that was wrong is not used
+ * for its disk any more, until it is asked for by name.
  */
 import { fail } from '../../errors.ts';
 import type { Manifest } from '../../repository/manifest.ts';
-import type { Source } from '../source.ts';
+import type { Extents } from '../allocation/allocation.ts';
+import type { Taken } from '../snapshots/take.ts';
 
-/** What changed, as [offset, length] pairs, or why the tracker cannot say: then everything is read. */
-export type Changes = { readonly extents: readonly (readonly [number, number])[] } | { readonly unknown: string };
+export const trackerNames = ['reflink', 'hints'] as const;
+
+export type TrackerName = (typeof trackerNames)[number];
+
+/** What did not change, and how much did, or why the tracker cannot say: then everything is read and compared. */
+export type Changes = { readonly unchanged: Extents; readonly changedBytes: number } | { readonly unknown: string };
 
 export interface Tracker {
-  readonly name: string;
-  /** Whether it watches this source. */
-  detect(source: Source): Promise<boolean>;
-  since(source: Source, point: Manifest): Promise<Changes>;
+  readonly name: TrackerName;
+  /** What did not change between `parent` and what is to be read now. */
+  since(parent: Manifest, taken: Taken): Promise<Changes>;
 }
 
-/** NOT_SUPPORTED when the policy asks for a tracker. */
+/** USAGE when no tracker has the name that the policy asks for. */
 export function checkTrackerPolicy(policy: string): void {
-  if (policy === 'off' || policy === 'auto') return;
-  throw fail('NOT_SUPPORTED', { feature: `the tracker ${policy}`, instead: 'use --tracker off: everything is read' });
+  if (['auto', 'off', ...trackerNames].includes(policy)) return;
+  throw fail('USAGE', {
+    problem: `there is no tracker ${policy}; there are ${trackerNames.join(', ')}, and auto, off`,
+  });
 }

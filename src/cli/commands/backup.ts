@@ -5,6 +5,7 @@ import type { BackupRequest, BackupResult } from '../../jobs/backup.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { collect, compressionLevel, duration, size, text } from '../option-values.ts';
+import { addSnapshotOptions, type SnapshotOptions, snapshotRequestOf } from '../snapshot-options.ts';
 import { fields } from '../table.ts';
 import { formatDuration, formatSize } from '../units.ts';
 
@@ -16,12 +17,13 @@ export const allocationPolicies = ['auto', 'required', 'off'] as const satisfies
 
 export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as const satisfies readonly PointType[];
 
-interface BackupOptions {
+interface BackupOptions extends SnapshotOptions {
   readonly machine?: string;
   readonly disk?: string;
   readonly full?: true;
   readonly snapshot: string;
   readonly tracker: string;
+  readonly changedExtents?: string;
   readonly allocation: AllocationPolicy;
   readonly allocationMap: boolean;
   readonly type: PointType;
@@ -45,8 +47,13 @@ export function addBackup(program: Command): void {
     .option('--machine <name>', "machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'name of the disk (default: the base name of the source)', text)
     .option('--full', 'store a full point, even if there is one to build on')
-    .option('--snapshot <policy>', 'auto, required, off, or the name of a snapshot provider', text, 'auto')
-    .option('--tracker <name>', 'auto, off, or the name of a change tracker', text, 'auto')
+    .option('--snapshot <policy>', 'auto, required, off, or a provider: reflink, btrfs, freeze', text, 'auto')
+    .option('--tracker <name>', 'auto, off, or a change tracker: reflink, hints', text, 'auto')
+    .option(
+      '--changed-extents <file>',
+      'JSON that says what changed, and since which point; - for standard input',
+      text,
+    )
     .addOption(
       new Option('--allocation <policy>', 'leave out what file systems do not use')
         .choices(allocationPolicies)
@@ -59,15 +66,15 @@ export function addBackup(program: Command): void {
     .option('--rate-limit <size>', 'read at most so many bytes a second', size)
     .option('--compression <level>', 'zstd level, 1 to 19', compressionLevel)
     .option('--max-duration <time>', 'stop when it takes longer, or clearly will: 8h, 90min', duration)
-    .option('--dry-run', 'say what would be done, and write nothing')
-    .addHelpText(
-      'after',
-      `
+    .option('--dry-run', 'say what would be done, and write nothing');
+  addSnapshotOptions(command).addHelpText(
+    'after',
+    `
 Examples:
   $ strata backup /dev/vg0/root
   $ strata backup web1.img --machine web1 --disk root --tag nightly
   $ pg_basebackup -D - -Ft -X fetch | strata backup - --disk pg.tar`,
-    );
+  );
   perform<BackupOptions, [string]>(command, async (session, options, source) => {
     if (source === '-' && isatty(0)) {
       throw fail('USAGE', { problem: 'the source is standard input, which is a terminal; connect a pipe or a file' });
@@ -77,7 +84,7 @@ Examples:
     const allocation = allocationMap ? options.allocation : 'off';
     const result = await backupJob(
       session.access(),
-      { ...request, source, allocation, tags: tag, level: compression },
+      { ...request, ...snapshotRequestOf(options), source, allocation, tags: tag, level: compression },
       session.job(),
     );
     session.conclude(describe(result));
@@ -94,6 +101,28 @@ export function describeSkipped({ unallocated, unchanged }: BackupResult['skippe
   return parts.length > 0 ? [['skipped', parts.join(', ')]] : [];
 }
 
+/** Who made the snapshot, and what it is worth. */
+export function describeSnapshot({ snapshot, consistency }: Pick<BackupResult, 'snapshot' | 'consistency'>): string {
+  const worth = {
+    application: 'consistent for its applications',
+    'file-system': 'consistent for its file systems',
+    crash: 'of one instant, as after a power cut',
+    none: 'read as it was',
+  };
+  return `${snapshot}, ${worth[consistency]}`;
+}
+
+/** What was left to a tracker, or why it was not. */
+export function describeTracking({
+  tracker,
+  tracking,
+}: Pick<BackupResult, 'tracker' | 'tracking'>): [string, string][] {
+  if (!tracking) return [];
+  const { since, reason, auditedBlocks } = tracking;
+  if (since === null) return [['tracker', `none, ${reason}`]];
+  return [['tracker', `${tracker} since ${since.slice(0, 8)}, ${auditedBlocks} blocks audited`]];
+}
+
 /** The lines about a backup. */
 export function describe(result: BackupResult): string[] {
   const parent = result.parent === null ? '' : ` on ${result.parent.slice(0, 8)}`;
@@ -105,6 +134,8 @@ export function describe(result: BackupResult): string[] {
     ['point', `${result.point} (${result.kind}${parent})`],
     ['disk', disk],
     ['read', `${formatSize(result.bytesRead)} ${size}`],
+    ...(result.snapshot === 'off' ? [] : [['snapshot', describeSnapshot(result)] as [string, string]]),
+    ...describeTracking(result),
     ...describeSkipped(result.skipped),
     ['new', `${formatSize(result.bytesNew)}, stored in ${formatSize(result.bytesStored)}`],
     ['blocks', `${changed} changed, ${zero} zero, ${deduplicated} deduplicated`],

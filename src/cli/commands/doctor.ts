@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Ability, Diagnosis, LeftMount, LockState, Remains } from '../../jobs/doctor.ts';
+import type { Ability, Diagnosis, LeftMount, LeftSnapshot, LockState, Remains } from '../../jobs/doctor.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table } from '../table.ts';
@@ -37,7 +37,7 @@ Examples:
   });
 }
 
-function describe({ machine, remains, lock, fixed, mounts }: Diagnosis): string[] {
+function describe({ machine, remains, lock, fixed, mounts, snapshots }: Diagnosis): string[] {
   const abilities = table<Ability>(
     [
       { title: 'this machine', of: ({ name }) => name },
@@ -47,7 +47,7 @@ function describe({ machine, remains, lock, fixed, mounts }: Diagnosis): string[
     ],
     machine,
   );
-  const left = mounts.map(describeLeft);
+  const left = [...mounts.map(describeLeft), ...snapshots.map(describeSnapshot)];
   return [
     ...abilities,
     ...(left.length > 0 ? ['', ...left] : []),
@@ -60,6 +60,12 @@ function describeLeft({ id, kind, cleared, trouble, overlay, keepsOverlay }: Lef
   const state = cleared ? 'cleared up' : (trouble ?? 'can be cleared up with --fix');
   const kept = keepsOverlay ? `; what was written to it is in ${overlay}` : '';
   return `${kind} ${id}, left by a killed process: ${state}${kept}`;
+}
+
+function describeSnapshot({ provider, machine, disk, places, kept, cleared }: LeftSnapshot): string {
+  const what = `${provider} snapshot of ${machine}/${disk}, ${places.join(', ')}`;
+  if (kept) return `${what}: kept for the next backup`;
+  return `${what}, left by a killed process: ${cleared ? 'cleared up' : 'the next backup clears it, or --fix'}`;
 }
 
 function describeLock({ mode, days, points, unlocked, soonestEnd }: LockState): string {

@@ -7,12 +7,13 @@ import { exitCodes } from '../exit-codes.ts';
 import { collect, duration, percent, span, text, wholeNumber } from '../option-values.ts';
 import { addRetentionOptions, type RetentionOptions, rulesOf } from '../retention-options.ts';
 import { describeSchedule } from '../schedule.ts';
+import { addSnapshotOptions, type SnapshotOptions, snapshotOptions, snapshotRequestOf } from '../snapshot-options.ts';
 import { fields } from '../table.ts';
 import { allocationPolicies, pointTypes } from './backup.ts';
 
 type Kind = JobSettings['kind'];
 
-interface AddOptions extends RetentionOptions {
+interface AddOptions extends RetentionOptions, SnapshotOptions {
   readonly source?: string;
   readonly machine?: string;
   readonly disk?: string;
@@ -51,15 +52,8 @@ const keepOptions = [
 /** Options that not every kind of job takes. */
 const optionsOf = {
   backup: [
-    'source',
-    'machine',
-    'disk',
-    'snapshot',
-    'tracker',
-    'allocation',
-    'type',
-    'tag',
-    'maxDuration',
+    ...(['source', 'machine', 'disk', 'snapshot', 'tracker', 'allocation', 'type', 'tag', 'maxDuration'] as const),
+    ...snapshotOptions,
     ...keepOptions,
   ],
   verify: ['sample'],
@@ -99,6 +93,7 @@ export function addJobAdd(job: Command): void {
     .addOption(new Option('--mode <mode>', 'consolidate: how (default: reference)').choices(['reference', 'copy']))
     .option('--grace <time>', 'consolidate: how long the trash is kept (default: 24h)', span)
     .option('--max-unused <percent>', 'consolidate: rewrite sparse packs until no more is unused', percent);
+  addSnapshotOptions(command, 'backup: ');
   addRetentionOptions(command)
     .option('--replace', 'put it in place of the job of that name')
     .option('--dry-run', 'check it, and save nothing')
@@ -152,7 +147,8 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
   }
   const { source, machine, disk, snapshot, tracker, allocation, type, tag, maxDuration } = options;
   if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  return { kind, source, machine, disk, snapshot, tracker, allocation, type, tags: tag, maxDuration, keep };
+  const about = { source, machine, disk, snapshot, tracker, allocation, type, tags: tag, maxDuration };
+  return { kind, ...about, ...snapshotRequestOf(options), keep };
 }
 
 /** `keepLast` → `--keep-last`. */

@@ -4,7 +4,7 @@ import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { fields, table } from '../table.ts';
 import { formatDuration, formatSize, formatTime } from '../units.ts';
-import { describeSkipped } from './backup.ts';
+import { describeSkipped, describeSnapshot, describeTracking } from './backup.ts';
 
 export function addShow(program: Command): void {
   const command = program
@@ -46,8 +46,8 @@ function describe(point: ShownPoint): string[] {
     ['holds', point.layout?.fileSystem ?? ''],
     ['root', point.root],
     ['source', `${point.source.path} (${point.source.kind})`],
-    ['snapshot', point.snapshot],
-    ['tracker', point.tracker],
+    ['snapshot', describeSnapshot({ snapshot: point.snapshot, consistency: point.consistency ?? 'none' })],
+    ...describeTracking({ tracker: point.tracker, tracking: point.tracking ?? null }),
     ...(point.allocation ?? []).map((volume): [string, string] => ['volume', describeVolume(volume)]),
     ...describeSkipped(point.skipped ?? { unallocated: 0, unchanged: 0 }),
     ['type', point.type],

@@ -22,7 +22,18 @@ import { jobPath, writeSavedJob } from './saved-jobs.ts';
 export type JobSettings =
   | ({ readonly kind: 'backup' } & Pick<
       BackupRequest,
-      'machine' | 'disk' | 'snapshot' | 'tracker' | 'allocation' | 'type' | 'tags' | 'maxDuration'
+      | 'machine'
+      | 'disk'
+      | 'snapshot'
+      | 'snapshotFolder'
+      | 'freezeLimit'
+      | 'hooks'
+      | 'hookLimit'
+      | 'tracker'
+      | 'allocation'
+      | 'type'
+      | 'tags'
+      | 'maxDuration'
     > & {
         readonly source: string;
         /** What to keep after each backup; null: everything. */
@@ -116,6 +127,8 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
     tags: [...tags],
     ...longest,
     keep: rules,
+    ...(order.snapshotFolder === null ? {} : { snapshotFolder: order.snapshotFolder }),
+    ...withoutGaps({ freezeLimit: given.freezeLimit, hooks: given.hooks, hookLimit: given.hookLimit }),
   };
   return { kind, settings: filled };
 }

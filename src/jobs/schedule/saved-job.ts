@@ -79,6 +79,19 @@ const backupSettings = z.strictObject({
   disk: diskName,
   snapshot: someText,
   tracker: someText,
+  snapshotFolder: absolutePath.optional(),
+  /** Milliseconds, as of `hookLimit`. */
+  freezeLimit: z.int().positive().optional(),
+  /** Commands for sh. */
+  hooks: z
+    .strictObject({
+      pre: someText.optional(),
+      freeze: someText.optional(),
+      thaw: someText.optional(),
+      post: someText.optional(),
+    })
+    .optional(),
+  hookLimit: z.int().positive().optional(),
   /** Jobs that were saved before there was a choice leave it open. */
   allocation: z.enum(['auto', 'required', 'off']).default('auto'),
   type: z.enum(['manual', 'scheduled', 'snapshot', 'pre-deploy']),

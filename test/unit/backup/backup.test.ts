@@ -426,9 +426,9 @@ describe('a backup of what is no good source', () => {
   });
 
   it.each([
-    ['a snapshot that nobody can make', { snapshot: 'required' }, 'NOT_SUPPORTED'],
-    ['a provider that does not exist', { snapshot: 'lvm' }, 'NOT_SUPPORTED'],
-    ['a tracker that does not exist', { tracker: 'usn' }, 'NOT_SUPPORTED'],
+    ['a snapshot that nobody can make', { snapshot: 'freeze' }, 'SNAPSHOT_IMPOSSIBLE'],
+    ['a provider that does not exist', { snapshot: 'lvm' }, 'USAGE'],
+    ['a tracker that does not exist', { tracker: 'usn' }, 'USAGE'],
     ['a machine that is no name', { machine: 'a/b' }, 'USAGE'],
     ['a disk that is no name', { disk: '..' }, 'USAGE'],
     ['a level beyond measure', { level: 99 }, 'USAGE'],

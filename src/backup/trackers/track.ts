@@ -1,0 +1,98 @@
+/** What a run leaves out because it did not change: as the policy of the disk wants, as far as a tracker is trusted. */
+import { fail } from '../../errors.ts';
+import type { Warning } from '../../repository/events.ts';
+import type { Manifest } from '../../repository/manifest.ts';
+import type { Extents } from '../allocation/allocation.ts';
+import { bytesIn } from '../allocation/extents.ts';
+import type { Taken } from '../snapshots/take.ts';
+import { type Hints, hintsTracker } from './hints.ts';
+import { keptOf, reflinkTracker } from './reflink.ts';
+import type { Tracker, TrackerName } from './tracker.ts';
+
+export interface TrackingOrder {
+  readonly policy: string;
+  readonly hints: { readonly path: string; readonly content: Hints } | null;
+  readonly parent: Manifest | null;
+  /** That is not to be used: it was wrong. */
+  readonly distrusted: Distrusted | null;
+  readonly taken: Taken;
+  readonly warn: (warning: Warning) => void;
+}
+
+export interface Distrusted {
+  readonly tracker: string;
+  readonly reason: string;
+}
+
+type Recorded = NonNullable<Manifest['tracking']>;
+
+export interface Tracking {
+  readonly tracker: TrackerName | 'off';
+  readonly unchanged: Extents;
+  readonly auditPercent: number;
+  /** As on the point, but for the audit. */
+  readonly recorded: Omit<Recorded, 'auditedBlocks'> | null;
+}
+
+/** Of the unchanged blocks one of a hundred is read, but not more than a part of what changed, and a few at least. */
+const auditShare = 0.01;
+const auditOfChanged = 0.05;
+const auditAtLeast = 8;
+
+/** Asks the tracker that the policy allows. */
+export async function track(order: TrackingOrder): Promise<Tracking> {
+  const { parent, taken, warn, distrusted } = order;
+  const tracker = chosen(order);
+  if (tracker === null) return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: null };
+  if (distrusted?.tracker === tracker.name) {
+    const message = `the tracker ${tracker.name} is switched off for this disk: ${distrusted.reason}; --tracker ${tracker.name} trusts it again`;
+    warn({ code: 'TRACKER_DISTRUSTED', message });
+    return whole(distrusted.reason, { distrusted });
+  }
+  const kept = tracker.name === 'reflink' ? await keptOf(taken) : null;
+  const more = kept === null ? {} : { kept };
+  if (parent === null) return whole(withoutParent(order, tracker), more);
+  const changes = await tracker.since(parent, taken);
+  if ('unknown' in changes) {
+    return whole(changes.unknown, more);
+  }
+  const auditPercent = auditOf(changes.unchanged, changes.changedBytes, parent.blockSize);
+  const recorded = { since: parent.id, reason: null, ...more };
+  return { tracker: tracker.name, unchanged: changes.unchanged, auditPercent, recorded };
+}
+
+/** TRACKER_DISTRUSTED when the audit found blocks that had changed all the same. */
+export function requireHonest({ tracker }: Tracking, changedUnseen: Extents): void {
+  if (changedUnseen.length === 0) return;
+  const [[offset] = [0]] = changedUnseen;
+  throw fail('TRACKER_DISTRUSTED', { tracker, bytes: bytesIn(changedUnseen), offset });
+}
+
+function chosen({ policy, hints, taken, warn }: TrackingOrder): Tracker | null {
+  if (policy === 'off') return null;
+  if (hints !== null) return hintsTracker(hints.path, hints.content);
+  if (taken.provider === 'reflink') return reflinkTracker;
+  if (policy !== 'auto') {
+    warn({ code: 'NOT_TRACKED', message: `everything is read: the tracker ${policy} needs a snapshot by reflink` });
+  }
+  return null;
+}
+
+/** Everything is read. */
+function whole(reason: string, more: Partial<Recorded>): Tracking {
+  return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: { since: null, reason, ...more } };
+}
+
+function withoutParent({ hints }: TrackingOrder, { name }: Tracker): string {
+  const reason = 'there is no point to compare with';
+  if (name === 'hints') throw fail('HINTS_UNSUITABLE', { path: hints?.path ?? '', reason });
+  return reason;
+}
+
+function auditOf(unchanged: Extents, changedBytes: number, blockSize: number): number {
+  const blocks = bytesIn(unchanged) / blockSize;
+  if (blocks === 0) return 0;
+  const ofChanged = (changedBytes / blockSize) * auditOfChanged;
+  const wanted = Math.max(auditAtLeast, Math.min(blocks * auditShare, ofChanged));
+  return Math.min(100, (wanted / blocks) * 100);
+}
