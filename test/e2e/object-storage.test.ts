@@ -30,8 +30,8 @@ beforeAll(async () => {
 }, 120_000);
 
 async function backup(n: number, name = 'd'): Promise<Json> {
-  const image = await readFile(disk).catch(() => makeBytes(80 * mib, 1));
-  makeBytes(2 * mib, 100 + n).copy(image, (n % 20) * 4 * mib);
+  const image = await readFile(disk).catch(() => makeBytes(40 * mib, 1));
+  makeBytes(2 * mib, 100 + n).copy(image, (n % 10) * 4 * mib);
   await writeFile(disk, image);
   const result = (await bench.events(['backup', disk, '--machine', 'm', '--disk', name], { env })).at(-1);
   hashes.set(result.point, await sha256(disk));
@@ -109,7 +109,7 @@ describe.skipIf(skipped)('a repository in a bucket', { timeout: 120_000 }, () =>
     const restored = ['restore', 'm/d@latest', '--to', bench.path('kept.img')];
     const { storage } = (await bench.events(restored, { env: kept })).at(-1);
     expect(storage.requests.GetObject).toBeLessThan(30);
-    expect(storage.fromCache).toMatchObject({ bytes: expect.toSatisfy((bytes: number) => bytes > 80 * mib) });
+    expect(storage.fromCache).toMatchObject({ bytes: expect.toSatisfy((bytes: number) => bytes > 40 * mib) });
     expect(await sha256(bench.path('kept.img'))).toBe(await sha256(disk));
 
     // Copies of wrong bytes that fit their sums.
