@@ -67,6 +67,12 @@ async function stepsOf(words: readonly string[]): Promise<string[]> {
   return names.map((name, at) => `${name}:${names.slice(0, at + 1).filter((other) => other === name).length}`);
 }
 
+/** In the long run all; else the first of each name, and every third. */
+function someOf(steps: readonly string[]): readonly string[] {
+  if (process.env.STRATA_LONG === '1') return steps;
+  return steps.filter((step, at) => step.endsWith(':1') || at % 3 === 0);
+}
+
 async function attachWhole(): Promise<string> {
   const request = { ...requestFor(join(folder, 'disk')), at: join(folder, 'mounted') };
   return (await attachDrive(records, request, quiet())).id;
@@ -89,13 +95,13 @@ async function clearAll(): Promise<void> {
 }
 
 describe.skipIf(skipped)('attaching', { timeout: 300_000 }, () => {
-  it('killed at any step is cleared by the janitor', async () => {
+  it('killed at its steps is cleared by the janitor', async () => {
     const steps = await stepsOf(attaching());
     expect(new Set(steps.map((step) => step.split(':')[0]))).toEqual(
       new Set(['records.write', 'records.place', 'drive.losetup', 'drive.mkdir', 'drive.mount']),
     );
     await detachAll();
-    for (const step of steps) {
+    for (const step of someOf(steps)) {
       const { signal } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:kill` });
       expect([step, signal]).toEqual([step, 'SIGKILL']);
       await clearAll();
@@ -103,10 +109,10 @@ describe.skipIf(skipped)('attaching', { timeout: 300_000 }, () => {
     }
   });
 
-  it('failing at any step undoes what it has done', async () => {
+  it('failing at its steps undoes what it has done', async () => {
     const steps = await stepsOf(attaching());
     await detachAll();
-    for (const step of steps) {
+    for (const step of someOf(steps)) {
       const { code } = await runChild(attaching(), { STRATA_FAILPOINT: `${step}:eio` });
       expect([step, code]).toEqual([step, 1]);
       await expectNothingButForeign();
@@ -171,12 +177,12 @@ describe.skipIf(skipped)('detaching', { timeout: 300_000 }, () => {
 });
 
 describe.skipIf(skipped)('the janitor', { timeout: 300_000 }, () => {
-  it('killed at any step is followed by the next', async () => {
+  it('killed at its steps is followed by the next', async () => {
     const leave = () => runChild(attaching(), { STRATA_FAILPOINT: 'records.place:9:kill' });
     await leave();
     expect(await mountsBelow(folder)).toHaveLength(1);
     const steps = await stepsOf(['clear']);
-    for (const step of steps) {
+    for (const step of someOf(steps)) {
       await leave();
       const { signal } = await runChild(['clear'], { STRATA_FAILPOINT: `${step}:kill` });
       expect([step, signal]).toEqual([step, 'SIGKILL']);
