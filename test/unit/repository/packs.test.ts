@@ -37,8 +37,14 @@ describe('packs', () => {
     }
   });
 
+  it('are whole, too, when a store joined them', async () => {
+    const repo = await scratchRepository();
+    await repo.store.put(packName(id), packOf(116, 84, 'STRPEND2'));
+    expect(await arePacksWhole(repo, [id])).toBe(true);
+  });
+
   it.each([
-    ['another magic', packOf(116, 84, 'STRPEND2')],
+    ['another magic', packOf(116, 84, 'STRPEND3')],
     ['an index that begins in the head', packOf(15, 185)],
     ['an index that is too short', packOf(116, 83)],
   ])('are not whole with %s', async (_, pack) => {
