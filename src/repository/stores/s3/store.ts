@@ -63,7 +63,7 @@ export class S3Store implements ObjectStore {
   readonly #ranges: KeptRanges;
   readonly #rangeCache: RangeCache | null;
   readonly #signal: AbortSignal | undefined;
-  readonly #uploads = new Turns(uploadsAtOnce, { first: 1, slow: long });
+  readonly #uploads = new Turns(uploadsAtOnce, { first: 2, slow: long });
   #fetching: Fetching | undefined;
   #locks: ObjectLocks | null = null;
 
