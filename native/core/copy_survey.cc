@@ -10,27 +10,6 @@ namespace strata {
 namespace {
 
 constexpr uint32_t kElsewhere = UINT32_MAX;
-// Of a pack, to have its index on its way; and of so many packs at once.
-constexpr uint64_t kEnd = 64 << 10;
-constexpr size_t kAhead = 32;
-
-// The block frames that a pack's index names; none when it cannot be read.
-std::vector<PackedFrame> named_in(FrameCodec& codec, const PackFile& pack) {
-  try {
-    return read_pack_index(codec, *pack.open(), pack.id);
-  } catch (const Error& error) {
-    if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
-    return {};
-  }
-}
-
-void announce(const PackFile& pack) noexcept {
-  try {
-    const uint64_t length = std::min(pack.bytes, kEnd);
-    if (pack.remote) pack.open()->will_need(pack.bytes - length, length);
-  } catch (...) {
-  }
-}
 
 class Survey {
  public:
@@ -85,11 +64,11 @@ class Survey {
 
   template <typename Each>
   void each_index(const std::vector<PackFile>& packs, Each&& each) {
-    for (size_t i = 0; i < std::min(kAhead, packs.size()); i++) announce(packs[i]);
+    for (size_t i = 0; i < std::min(kIndexesAhead, packs.size()); i++) will_need_index(packs[i]);
     for (size_t i = 0; i < packs.size(); i++) {
       if (control_.stopping()) throw Error("CANCELLED", "the reading of pack indexes was cancelled");
-      if (i + kAhead < packs.size()) announce(packs[i + kAhead]);
-      each(static_cast<uint32_t>(i), named_in(codec_, packs[i]));
+      if (i + kIndexesAhead < packs.size()) will_need_index(packs[i + kIndexesAhead]);
+      if (auto named = readable_index(codec_, packs[i])) each(static_cast<uint32_t>(i), std::move(*named));
     }
   }
 

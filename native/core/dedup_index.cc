@@ -275,37 +275,24 @@ uint64_t DedupIndex::load_cache(const std::vector<PackFile>& packs) {
   return dead;
 }
 
-namespace {
-
-// From afar, one index after the other would take as many round trips.
-constexpr size_t kIndexesAhead = 32;
-constexpr uint64_t kUsualIndex = 96 << 10;
-
-void will_need_index(const PackFile& pack) {
-  const uint64_t length = std::min(pack.bytes, kUsualIndex);
-  pack.open()->will_need(pack.bytes - length, length);
-}
-
-}  // namespace
-
 void DedupIndex::load_packs(FrameCodec& codec, const std::vector<PackFile>& packs) {
   size_t announced = 0;
   for (size_t i = 0; i < packs.size(); i++) {
     const PackFile& pack = packs[i];
     if (numbers_.contains(pack.id)) continue;
     for (announced = std::max(announced, i + 1); announced < packs.size() && announced <= i + kIndexesAhead; announced++) {
-      if (packs[announced].remote && !numbers_.contains(packs[announced].id)) will_need_index(packs[announced]);
+      if (!numbers_.contains(packs[announced].id)) will_need_index(packs[announced]);
     }
-    try {
-      for (const PackedFrame& it : read_pack_index(codec, *pack.open(), pack.id)) {
-        if (bad_.contains({pack.id, it.offset})) continue;
-        fresh_[it.digest] = {number_of(pack.id), it.offset, it.length};
-        entries_++;
-        if (fresh_.size() >= kFreshLimit) spill();
-      }
-    } catch (const Error& error) {
-      if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
+    const auto frames = readable_index(codec, pack);
+    if (!frames) {
       skipped_.push_back(pack.id);
+      continue;
+    }
+    for (const PackedFrame& it : *frames) {
+      if (bad_.contains({pack.id, it.offset})) continue;
+      fresh_[it.digest] = {number_of(pack.id), it.offset, it.length};
+      entries_++;
+      if (fresh_.size() >= kFreshLimit) spill();
     }
   }
 }

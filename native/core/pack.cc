@@ -5,6 +5,7 @@ namespace {
 constexpr char kHead[] = "STRPACK1", kTail[] = "STRPEND1", kJoinedTail[] = "STRPEND2";
 constexpr size_t kTrailer = 16, kIndexEntry = 44, kOpenPacks = 64;
 constexpr int kIndexLevel = 1;
+constexpr uint64_t kUsualIndex = 96 << 10;
 }  // namespace
 
 PackWriter::PackWriter(const std::string& path, const PackId& id) : id_(id), file_(path, "native.pack.write") {
@@ -78,6 +79,21 @@ std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pa
       reader.fail("a pack index that points outside its pack");
   }
   return out;
+}
+
+std::optional<std::vector<PackedFrame>> readable_index(FrameCodec& codec, const PackFile& pack) {
+  try {
+    return read_pack_index(codec, *pack.open(), pack.id);
+  } catch (const Error& error) {
+    if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
+    return {};
+  }
+}
+
+void will_need_index(const PackFile& pack) {
+  if (!pack.remote) return;
+  const uint64_t length = std::min(pack.bytes, kUsualIndex);
+  pack.open()->will_need(pack.bytes - length, length);
 }
 
 namespace {

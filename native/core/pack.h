@@ -3,6 +3,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "frame.h"
 #include "io.h"
@@ -53,6 +54,14 @@ class PackWriter {
 
 // The index at the end of a pack, whose head and trailer must be a pack's. Throws PACK_MISSING, PACK_READ or FRAME_DAMAGED.
 std::vector<PackedFrame> read_pack_index(FrameCodec& codec, const PackObject& pack, const PackId& id);
+
+// The same of a pack that may be lost or damaged: then nothing.
+std::optional<std::vector<PackedFrame>> readable_index(FrameCodec& codec, const PackFile& pack);
+
+// From afar, one index after the other would take as many round trips: for so many packs they are asked for ahead.
+inline constexpr size_t kIndexesAhead = 32;
+// Has the index of a pack that lies elsewhere on its way.
+void will_need_index(const PackFile& pack);
 
 // The block frames of a pack by their own headers, for a pack whose index is damaged: nothing vouches for them, so who uses one must open it.
 // Throws PACK_MISSING, PACK_READ when the pack cannot be opened; parts that cannot be read are passed over.

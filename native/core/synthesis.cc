@@ -62,13 +62,9 @@ class Synthesis::Copying {
  private:
   // A pack that cannot be read is as one that was never stored.
   void resume(const PackFile& pack) {
-    std::vector<PackedFrame> frames;
-    try {
-      frames = read_pack_index(run_.codec_, *pack.open(), pack.id);
-    } catch (const Error& error) {
-      if (error.code() != "FRAME_DAMAGED" && error.code() != "PACK_READ" && error.code() != "PACK_MISSING") throw;
-    }
-    for (const PackedFrame& it : frames) {
+    const auto frames = readable_index(run_.codec_, pack);
+    if (!frames) return;
+    for (const PackedFrame& it : *frames) {
       known_.add(it.digest, {pack.id, it.offset, it.length});
       run_.resumed_ += it.length;
     }
