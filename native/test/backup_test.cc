@@ -7,21 +7,6 @@
 namespace strata::test {
 namespace {
 
-Bytes content_of(const std::string& path) {
-  Bytes out(std::filesystem::file_size(path));
-  read_exact(open_file(path, O_RDONLY, "IO").get(), out, 0, "IO", path);
-  return out;
-}
-
-Bytes restored(const SmallRepository& repo, uint64_t size) {
-  const std::string path = repo.folder / "restored";
-  std::filesystem::remove(path);
-  const Fd fd = open_file(path, O_RDWR | O_CREAT, "IO");
-  std::filesystem::resize_file(path, size);
-  EXPECT_TRUE(Restore(repo.restore_options(fd.get(), size)).run());
-  return content_of(path);
-}
-
 struct Kind {
   uint32_t block;
   unsigned threads;
@@ -44,7 +29,7 @@ TEST_P(BackupOf, ChangingDisksRestoresBitExact) {
       if (!GetParam().dedup) it.dedup = nullptr;
     });
     EXPECT_TRUE(outcome.unreadable.empty());
-    EXPECT_EQ(restored(repo, disk.size()), disk) << "point " << point;
+    EXPECT_EQ(repo.restored(disk.size()), disk) << "point " << point;
     const VerifyOutcome verified = repo.verify(disk.size());
     EXPECT_TRUE(verified.damage.empty());
     EXPECT_EQ(verified.root, outcome.root);
@@ -62,7 +47,7 @@ TEST(Backup, OfAnUnchangedDiskStoresNothing) {
   EXPECT_EQ(again.bytes_stored, 0u);
   EXPECT_EQ(again.changed_blocks, 0u);
   EXPECT_EQ(again.location.data_blocks + again.location.zero_blocks, 0u);
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
 }
 
 TEST(Backup, CountsWhatItDid) {
@@ -91,7 +76,7 @@ TEST(Backup, OfNothing) {
   SmallRepository repo;
   const BackupOutcome outcome = repo.backup({});
   EXPECT_EQ(outcome.bytes_read, 0u);
-  EXPECT_EQ(restored(repo, 0), Bytes());
+  EXPECT_EQ(repo.restored(0), Bytes());
 }
 
 TEST(Backup, StoresARepeatedBlockOnce) {
@@ -107,7 +92,7 @@ TEST(Backup, StoresARepeatedBlockOnce) {
     const BackupOutcome outcome = repo.backup(disk, [&](BackupOptions& it) { it.threads = threads; });
     EXPECT_EQ(outcome.bytes_new, 4096u);
     EXPECT_EQ(outcome.deduplicated_blocks, 499u);
-    EXPECT_EQ(restored(repo, disk.size()), disk);
+    EXPECT_EQ(repo.restored(disk.size()), disk);
   }
 }
 
@@ -118,7 +103,7 @@ TEST(Backup, FindsBlocksOfAnotherDisk) {
   repo.backup(disk);
   repo.chain.clear();
   EXPECT_EQ(repo.backup(disk).bytes_new, 0u);
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
 }
 
 // Maps and roots do not depend on the number of threads, nor on which was quicker.
@@ -171,7 +156,7 @@ TEST(Backup, StoresAgainWhatLiesInAMissingPack) {
   std::fill_n(disk.begin() + 100'000, 900'000, 0);
   const BackupOutcome outcome = repo.backup(disk, [&](BackupOptions& it) { it.missing_packs = {missing}; });
   EXPECT_GT(outcome.bytes_new, 0u);
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
   EXPECT_TRUE(repo.verify(disk.size()).damage.empty());
 }
 
@@ -199,7 +184,7 @@ TEST(Backup, StoresAgainWhatLiesAtABadPlace) {
   });
   EXPECT_EQ(outcome.changed_blocks, 4u);
   EXPECT_EQ(outcome.bytes_new, 2u * 4096);
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
   EXPECT_TRUE(repo.verify(disk.size()).damage.empty());
   // The new copies are what the next run finds.
   EXPECT_EQ(repo.backup(disk, [&](BackupOptions& it) {

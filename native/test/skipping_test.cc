@@ -57,17 +57,6 @@ Expected model(const Bytes& disk, const Bytes& parent, const BackupOptions& opti
   return out;
 }
 
-Bytes restored(const SmallRepository& repo, uint64_t size) {
-  const std::string path = repo.folder / "restored";
-  std::filesystem::remove(path);
-  const Fd fd = open_file(path, O_RDWR | O_CREAT, "IO");
-  std::filesystem::resize_file(path, size);
-  EXPECT_TRUE(Restore(repo.restore_options(fd.get(), size)).run());
-  Bytes out(size);
-  read_exact(fd.get(), out, 0, "IO", path);
-  return out;
-}
-
 class SkippingOf : public testing::TestWithParam<uint32_t> {};
 INSTANTIATE_TEST_SUITE_P(, SkippingOf, testing::Values(4096, 65536));
 
@@ -89,7 +78,7 @@ TEST_P(SkippingOf, GivesWhatTheModelSays) {
       EXPECT_LE(outcome.bytes_read, disk.size() - expected.unallocated - expected.unchanged);
       EXPECT_EQ(outcome.root, repo.root_of(expected.point));
       repo.commit(outcome);
-      EXPECT_EQ(restored(repo, disk.size()), expected.point) << "round " << round << ", point " << point;
+      EXPECT_EQ(repo.restored(disk.size()), expected.point) << "round " << round << ", point " << point;
       EXPECT_TRUE(repo.verify(disk.size()).damage.empty());
       parent = expected.point;
       for (int places = 5; places > 0; places--) scribble(dice, disk, dice.below(disk.size()), dice.between(1, 50'000));
@@ -129,7 +118,7 @@ TEST(Skipping, FindsInTheSampleWhatATrackerMissed) {
   EXPECT_EQ(outcome.changed_unseen[1].offset, 20u * 4096);
   EXPECT_EQ(outcome.changed_unseen[1].length, 2u * 4096);
   EXPECT_EQ(outcome.changed_unseen[2].offset, 503u * 4096);
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
 
   const BackupOutcome sampled = repo.backup(disk, [&](BackupOptions& it) {
     it.unchanged = all;
@@ -159,7 +148,7 @@ TEST(Skipping, StoresAgainWhatIsLostThoughItDidNotChange) {
   });
   EXPECT_GT(outcome.bytes_new, 0u);
   EXPECT_TRUE(outcome.changed_unseen.empty()) << "what is lost is not what a tracker missed";
-  EXPECT_EQ(restored(repo, disk.size()), disk);
+  EXPECT_EQ(repo.restored(disk.size()), disk);
 }
 
 TEST(Skipping, OfAFileThatGotShorterFails) {

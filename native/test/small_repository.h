@@ -113,6 +113,18 @@ struct SmallRepository {
 
   RestoreOptions restore_options(int fd, uint64_t size) const { return {vault, chain, packs(), fd, size, block_size, RestoreMode::fresh, true, 3, 0, size}; }
 
+  // The newest point, restored.
+  Bytes restored(uint64_t size) const {
+    const std::string path = folder / "restored";
+    std::filesystem::remove(path);
+    const Fd fd = open_file(path, O_RDWR | O_CREAT, "IO");
+    std::filesystem::resize_file(path, size);
+    EXPECT_TRUE(Restore(restore_options(fd.get(), size)).run());
+    Bytes out(size);
+    read_exact(fd.get(), out, 0, "IO", path);
+    return out;
+  }
+
   VerifyOutcome verify(uint64_t size, double percent = 100, uint64_t seed = 0) const {
     return Verify({vault, chain, packs(), size, block_size, percent, seed, 3}).run();
   }
