@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { fail, fromNative } from '../../errors.ts';
+import { fail, fromNative, fromSystem } from '../../errors.ts';
 import { native } from '../../native.ts';
 import { deviceName, devicesOn, mountsOn, storageUnder } from '../../repository/devices.ts';
 import { failpoint } from '../../repository/failpoint.ts';
@@ -37,7 +37,11 @@ export const freeze: SnapshotProvider = {
     if (source.mountedAt.length === 0) return 'nothing on it is mounted writable';
     const devices = await devicesOn(deviceName((await stat(source.path, { bigint: true })).rdev));
     for (const path of [...needed, ...system].map(nearest)) {
-      const on = await storageUnder(path).catch(() => null);
+      const on = await storageUnder(path).catch((error: NodeJS.ErrnoException) => {
+        // A pipe lies on nothing; of anything else it must be known.
+        if (error.code === 'ENOENT') return null;
+        throw fromSystem(error, `cannot tell what ${path} lies on`);
+      });
       const holds = on !== null && [...on.devices].some((device) => devices.has(device));
       if (holds) return `${await realpath(path)} lies on it, and must stay writable`;
     }
