@@ -6,7 +6,7 @@
  * the snapshot is kept for the next backup of its disk.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -14,6 +14,7 @@ import { fail, fromSystem } from '../../errors.ts';
 import { native } from '../../native.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import { thisProcess } from '../../repository/here.ts';
+import { makePrivateFolder, syncFolder } from '../../repository/private-folder.ts';
 import { providerNames } from './provider.ts';
 
 /** A disk, in one repository. */
@@ -66,7 +67,7 @@ export async function beginRecord(
   const record: SnapshotRecord = { format: 1, ...known, since: new Date(now()).toISOString(), bootId, kept: false };
   const path = pathOf(folder, record.id);
   try {
-    await makeFolder(folder);
+    await makePrivateFolder(folder);
     const held = await put(folder, record);
     return {
       record,
@@ -164,22 +165,5 @@ async function readRecord(file: FileHandle): Promise<SnapshotRecord | null> {
     return recordSchema.safeParse(JSON.parse(await file.readFile('utf8'))).data ?? null;
   } catch {
     return null;
-  }
-}
-
-/** Records tell root what to remove: nobody else may write them. */
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const found = await lstat(folder);
-  const ours = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
-  if (!ours) throw fail('PERMISSION', { what: `${folder} is not a folder for this user alone` });
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -1,9 +1,10 @@
 /** The records of all mounts, drives and exports of a user: one JSON file each, in a folder that no restart survives. */
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, fromSystem, reasonOf } from '../../errors.ts';
+import { fromSystem, reasonOf } from '../../errors.ts';
 import { failpoint } from '../../repository/failpoint.ts';
+import { makePrivateFolder, syncFolder } from '../../repository/private-folder.ts';
 import { type MountRecord, recordSchema } from './record.ts';
 
 export interface FoundRecords {
@@ -88,7 +89,7 @@ export class Records {
     // The name tells whose it is, should that process be killed.
     const unfinished = join(this.folder, `.${record.id}.${process.pid}`);
     try {
-      await this.#makeFolder();
+      await makePrivateFolder(this.folder);
       failpoint('records.write');
       await writeDurably(unfinished, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
       failpoint('records.place');
@@ -126,14 +127,6 @@ export class Records {
       throw fromSystem(error, `cannot read ${this.folder}`);
     });
   }
-
-  /** Records tell root what to unmount: nobody else may write them. */
-  async #makeFolder(): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const found = await lstat(this.folder);
-    const ours = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
-    if (!ours) throw fail('PERMISSION', { what: `${this.folder} is not a folder for this user alone` });
-  }
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {
@@ -143,15 +136,6 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 
