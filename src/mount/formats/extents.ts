@@ -8,12 +8,8 @@ export interface Range {
 }
 
 /** The extents as ranges of bytes, cut at `end`. */
-export function* rangesOf(extents: Extents, end: number): Generator<Range> {
-  for (let at = 0; at < extents.length; at += 2) {
-    const from = extents[at] as number;
-    const to = Math.min(from + (extents[at + 1] as number), end);
-    if (from < to) yield { from, to };
-  }
+export function rangesOf(extents: Extents, end: number): Generator<Range> {
+  return rangesWithin(extents, 0, end);
 }
 
 /** What of the extents lies from `start` up to `end`. */
