@@ -10,7 +10,7 @@ export default defineConfig({
     exclude: long ? [] : ['**/*.long.test.ts'],
     testTimeout: long ? 600_000 : 60_000,
     hookTimeout: 60_000,
-    globalSetup: 'test/lab/shared-ceph.ts',
+    globalSetup: ['test/lab/other-namespace.ts', 'test/lab/shared-ceph.ts'],
     allowOnly: false,
     // Most tests wait for the disk half of their time.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),

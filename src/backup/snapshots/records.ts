@@ -10,7 +10,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { fail, fromSystem } from '../../errors.ts';
+import { fromSystem } from '../../errors.ts';
 import { native } from '../../native.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import { thisProcess } from '../../repository/here.ts';

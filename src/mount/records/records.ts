@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromSystem, reasonOf } from '../../errors.ts';
+import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import { makePrivateFolder, syncFolder } from '../../repository/private-folder.ts';
 import { type MountRecord, recordSchema } from './record.ts';

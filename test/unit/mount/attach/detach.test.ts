@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { detachDrive } from '../../../../src/mount/attach/detach.ts';
 import { thisProcess } from '../../../../src/repository/here.ts';
+import { inOtherNamespace, otherNamespace } from '../../../lab/other-namespace.ts';
 import { openStage } from './drives.ts';
 import { announce, loopsBelow, makeDisk, makeImage, mebibyte, mountsBelow, run, whyNot } from './images.ts';
 
@@ -12,9 +14,11 @@ const skipped = announce('detach.test.ts', whyNot('ext4', 'xfs'));
 const gently = { force: false };
 
 /** A program that works in a folder until the test ends. */
-async function programIn(folder: string, ...words: string[]): Promise<number> {
-  const [command = '', ...rest] = [...words, 'sh', '-c', 'echo ready; exec sleep 1000'];
-  const program = spawn(command, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+async function programIn(folder: string): Promise<number> {
+  const program = spawn('sh', ['-c', 'echo ready; exec sleep 1000'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   onTestFinished(async () => {
     const ended = once(program, 'exit');
     if (program.exitCode === null && program.signalCode === null && program.kill('SIGKILL')) await ended;
@@ -60,26 +64,33 @@ describe.skipIf(skipped)('detachDrive', () => {
     expect(loopsBelow(stage.folder)).toEqual([]);
   });
 
-  it('names the mount namespace that keeps a device, and goes on when asked again', async () => {
-    const stage = await openStage();
-    const at = stage.path('mounted');
-    await makeImage(stage.path('image'), 'ext4');
-    // To remove a folder would take it from all namespaces.
-    await mkdir(at);
-    const { id, device } = await stage.attach(stage.path('image'), { at });
-    const pid = await programIn(stage.folder, 'unshare', '--mount', '--propagation', 'private');
-    // Its folder can be unmounted; only then it is seen that the device stays in use.
-    await expect(detachDrive(stage.records, id, gently)).rejects.toMatchObject({
-      code: 'IN_USE',
-      message: expect.stringContaining(`(${pid}) has ${device} mounted at ${at} in its mount namespace`),
-    });
-    expect(await mountsBelow(stage.folder)).toEqual([]);
-    expect(await readdir(stage.records.folder)).toHaveLength(1);
-    process.kill(pid, 'SIGKILL');
-    await expect.poll(() => loopsBelow(stage.folder)).toEqual([]);
-    await detachDrive(stage.records, id, gently);
-    expect(await readdir(stage.records.folder)).toEqual([]);
-  });
+  it.skipIf(otherNamespace() === null)(
+    'names the mount namespace that keeps a device, and goes on when asked again',
+    async () => {
+      const stage = await openStage();
+      const at = stage.path('mounted');
+      await makeImage(stage.path('image'), 'ext4');
+      // To remove a folder would take it from all namespaces.
+      await mkdir(at);
+      const { id, device } = await stage.attach(stage.path('image'), { at });
+      const pid = otherNamespace() ?? 0;
+      inOtherNamespace(pid, 'mount', '-o', 'ro,noload', device, at);
+      onTestFinished(() => {
+        if (existsSync(at)) inOtherNamespace(pid, 'sh', '-c', `umount ${at} || true`);
+      });
+      // Its folder can be unmounted; only then it is seen that the device stays in use.
+      await expect(detachDrive(stage.records, id, gently)).rejects.toMatchObject({
+        code: 'IN_USE',
+        message: expect.stringContaining(`(${pid}) has ${device} mounted at ${at} in its mount namespace`),
+      });
+      expect(await mountsBelow(stage.folder)).toEqual([]);
+      expect(await readdir(stage.records.folder)).toHaveLength(1);
+      inOtherNamespace(pid, 'umount', at);
+      await expect.poll(() => loopsBelow(stage.folder)).toEqual([]);
+      await detachDrive(stage.records, id, gently);
+      expect(await readdir(stage.records.folder)).toEqual([]);
+    },
+  );
 
   it('does not touch what others made of the same names meanwhile', async () => {
     const stage = await openStage();
