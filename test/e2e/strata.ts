@@ -57,6 +57,8 @@ export async function openBench(password = '', place = tmpdir()): Promise<Bench>
     STRATA_RUNTIME_DIR: join(folder, 'run'),
     STRATA_SNAPSHOT_DIR: join(folder, 'snapshots'),
     STRATA_PASSWORD: password,
+    // Compiled once for all tests.
+    NODE_COMPILE_CACHE: join(checkout, 'dist/.compiled'),
     ...(process.env.STRATA_NODE ? { STRATA_NODE: process.env.STRATA_NODE } : {}),
   };
 

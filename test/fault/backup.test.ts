@@ -1,6 +1,7 @@
-/** Every write, fsync, link and removal of a backup is broken once by an error, and once the process dies there. */
+/** Every write, fsync, link and removal of a backup: the process dies there, and it is broken by an error (in a short run, some of them). */
 import { describe, expect, test } from 'vitest';
 import { setStage } from './broken-run.ts';
+import { someOf } from './steps.ts';
 
 const stage = await setStage();
 
@@ -15,11 +16,14 @@ test('a backup takes the steps that are to be broken', () => {
 const steps = stage.steps.filter(({ name }) => name !== 'native.source.read');
 
 describe.for(['kill', 'eio'] as const)('%s', { concurrent: true }, (fault) => {
-  test.for(steps)('at $name, passage $passage', (step) => stage.breakAt(step, fault));
+  test.for(fault === 'kill' ? steps : someOf(steps))('at $name, passage $passage', (step) =>
+    stage.breakAt(step, fault),
+  );
 });
 
 test('kill while the source is read', () => stage.breakAt({ name: 'native.source.read', passage: 5 }, 'kill'));
 
-test.for(steps.filter(({ name }) => /write|folder|spool/.test(name)))('disk full at $name, passage $passage', (step) =>
-  stage.breakAt(step, 'enospc'),
+test.for(someOf(steps.filter(({ name }) => /write|folder|spool/.test(name))))(
+  'disk full at $name, passage $passage',
+  (step) => stage.breakAt(step, 'enospc'),
 );

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { type Bench, type Outcome, openBench } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { openEngine } from '../model/engine.ts';
+import { memoryPlace } from '../unit/scratch.ts';
 import { type Step, traceSteps } from './steps.ts';
 
 const mib = 1024 ** 2;
@@ -20,7 +21,7 @@ export interface Stage {
  * and ones that stayed. `steps` are all that the next backup takes, seen by running it once on a copy.
  */
 export async function setStage(): Promise<Stage> {
-  const bench = await openBench();
+  const bench = await openBench('', memoryPlace);
   const repo = bench.path('repo');
   await bench.document(['init', '--repo', repo, '--no-encryption', '--block-size', '64K']);
   // Small packs, so that little data makes several.

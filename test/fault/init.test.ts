@@ -3,9 +3,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { openBench, passphrase } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
+import { memoryPlace } from '../unit/scratch.ts';
 import { someOf, traceSteps } from './steps.ts';
 
-const bench = await openBench(passphrase);
+const bench = await openBench(passphrase, memoryPlace);
 const repo = bench.path('repo');
 const disk = bench.path('disk.img');
 const content = makeBytes(300_000, 1);
@@ -14,7 +15,7 @@ const init = ['init', '--repo', repo, '--json'];
 const steps = await traceSteps(bench, init);
 
 describe.for(['kill', 'eio'] as const)('%s', (fault) => {
-  test.for(someOf(steps))('at $name, passage $passage', async ({ name, passage }) => {
+  test.for(someOf(steps, 5))('at $name, passage $passage', async ({ name, passage }) => {
     await rm(repo, { recursive: true, force: true });
     const broken = await bench.strata(init, { env: { STRATA_FAILPOINT: `${name}:${passage}:${fault}` } });
     expect(broken.code).toBe(fault === 'kill' ? null : 1);

@@ -5,10 +5,11 @@ import { flipByte } from '../e2e/images.ts';
 import { openBench } from '../e2e/strata.ts';
 import { makeBytes } from '../model/bytes.ts';
 import { openEngine } from '../model/engine.ts';
+import { memoryPlace } from '../unit/scratch.ts';
 import { someOf, traceSteps } from './steps.ts';
 
 const block = 65536;
-const bench = await openBench();
+const bench = await openBench('', memoryPlace);
 const repo = bench.path('repo');
 const cache = (at: string) => ({ XDG_CACHE_HOME: `${at}.cache` });
 /** By point. */
