@@ -3,6 +3,7 @@
  * right after the other, in turned order every second round; ratios are taken within a round and their median is
  * reported.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDiskImage } from './disk-image.ts';
 import { measure, run, withWorkFolder } from './measure.ts';
@@ -28,7 +29,12 @@ interface Measured {
   readonly reader: string;
   /** Seconds; for `random`: reads a second. */
   readonly value: number;
+  /** MiB that the process that serves Strata's mount had at most; null of others. */
+  readonly peak: number | null;
 }
+
+/** MiB of opened blocks that Strata's mount may keep. */
+const cacheMiB = 512;
 
 const dd = (path: string): string => `dd if=${path} of=/dev/null bs=1M status=none`;
 const point = 'mnt/bench/disk.img/latest';
@@ -38,7 +44,7 @@ const fio = (path: string): string =>
   '--time_based --runtime=5 --output-format=json';
 
 const strata = {
-  open: 'strata -q mount mnt --cache-size 512M >/dev/null',
+  open: `strata -q mount mnt --cache-size ${cacheMiB}M >/dev/null`,
   close: 'strata -q umount mnt >/dev/null',
 };
 
@@ -137,10 +143,17 @@ function measureReading(work: string, round: number, reading: Reading, reader: R
     const { wall } = measure(work, measuredCommand);
     const value = reading === 'random' ? readsPerSecond(run(work, `cat ${output}`)) : wall;
     console.error(`bench: round ${round + 1}, ${reading}, ${reader.name}: ${value.toFixed(2)}`);
-    return { round, reading, reader: reader.name, value };
+    return { round, reading, reader: reader.name, value, peak: reader.open === strata.open ? peakOfMount(work) : null };
   } finally {
     if (reader.close) run(work, reader.close);
   }
+}
+
+/** MiB that the server of the mount has had at most; a third of it is Node's program. */
+function peakOfMount(work: string): number {
+  const [{ pid }] = JSON.parse(run(work, 'strata mounts --json')) as [{ pid: number }];
+  const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
 }
 
 function readsPerSecond(output: string): number {
@@ -170,6 +183,11 @@ function judge(measured: readonly Measured[], opening: Opening) {
       value: times(measured, 'nbd', 'strata nbd', 'qemu-nbd, zstd qcow2'),
     },
     { target: 'dense: speed of VHDX over raw', limit: 0.95, value: times(measured, 'dense', 'strata, vhdx', 'strata') },
+    {
+      target: 'MiB of memory left of the cache and 100 MiB',
+      limit: 0,
+      value: cacheMiB + 100 - Math.max(...measured.map(({ peak }) => peak ?? 0)),
+    },
     { target: 'random 4 KiB, warm, queue depth 16: reads a second', limit: 60_000, value: random },
     { target: 'mounts of a thousand points in a second', limit: 1, value: 1 / opening.mount },
     {

@@ -7,13 +7,13 @@ namespace strata {
 namespace {
 constexpr size_t kMostAnnounced = 64, kMostIdle = 16;
 
-// Blocks' worth of memory for buffers: spare ones, and those that blocks are read into and opened from.
-constexpr uint64_t kBuffers = 64;
+// Blocks' worth of memory for buffers: spare ones, and those that blocks are read into and opened from; and one block in so many for what is lost between them.
+constexpr uint64_t kBuffers = 64, kLostBetween = 32;
 
 // How many blocks are kept, so that they and the buffers take no more than was given.
 size_t kept_blocks(uint64_t bytes, uint32_t block_size) {
   const uint64_t all = bytes / block_size;
-  return static_cast<size_t>(all - std::min(all / 4, kBuffers));
+  return static_cast<size_t>(all - std::min(all / 4, kBuffers + all / kLostBetween));
 }
 
 BlockCache::Key key_of(const BlockEntry& entry) { return {uint64_t{entry.pack} << 32 | entry.offset, entry.check}; }
