@@ -16,9 +16,6 @@ inline BlockPlace place_of(uint64_t block, const Location& it, const Column<Loca
   return {block, column.packs()[it.pack], it.offset, it.length, it.check};
 }
 
-// How many tasks of a run are made, and their frames announced, before they are worked on: from afar each would be waited for.
-inline size_t tasks_ahead(const PackPlace& packs) { return packs.remote ? 16 : 1; }
-
 // Has the frames on their way, neighbours as one range.
 void announce(PackFolder& packs, std::span<const BlockPlace> places) noexcept;
 

@@ -30,7 +30,8 @@ Restore::Restore(RestoreOptions options)
       codec_(options_.vault),
       places_(options_.chain, codec_, options_.from / options_.block_size),
       next_(options_.from / options_.block_size),
-      end_((options_.from + options_.length + options_.block_size - 1) / options_.block_size) {
+      end_((options_.from + options_.length + options_.block_size - 1) / options_.block_size),
+      ahead_(options_.packs) {
   if (options_.mode == RestoreMode::delta) digests_.emplace(options_.chain, codec_, next_);
 }
 
@@ -51,15 +52,13 @@ bool Restore::run() {
 
 bool Restore::claim(Task& task) {
   const std::lock_guard lock(claim_mutex_);
-  for (Task made; ahead_.size() < tasks_ahead(options_.packs) && make(made); made = Task()) {
+  const auto make_next = [this](Task& made) {
+    if (!make(made)) return false;
     // A delta may not need them: it compares first.
     if (options_.packs.remote && options_.mode != RestoreMode::delta) announce(packs_, made.places);
-    ahead_.push_back(std::move(made));
-  }
-  if (control_.stopping() || ahead_.empty()) return false;
-  task = std::move(ahead_.front());
-  ahead_.pop_front();
-  return true;
+    return true;
+  };
+  return !control_.stopping() && ahead_.take(task, make_next);
 }
 
 bool Restore::make(Task& task) {

@@ -3,10 +3,9 @@
 // fresh: the target reads as zeros; only data is written. overwrite: zeros are written too (or punched). delta: each range of the target is
 // read and its quick check compared with the map's; only what differs is opened and written.
 #pragma once
-#include <list>
 
-#include "block_reader.h"
 #include "control.h"
+#include "lookahead.h"
 
 namespace strata {
 
@@ -58,7 +57,7 @@ class Restore {
   ChainWindow<Location> places_;
   std::optional<ChainWindow<BlockDigest>> digests_;
   uint64_t next_, end_;
-  std::list<Task> ahead_;
+  Lookahead<Task> ahead_;
   std::atomic<uint64_t> position_{0}, written_{0}, skipped_{0};
 };
 

@@ -38,6 +38,7 @@ Verify::Verify(VerifyOptions options)
       places_(options_.chain, codec_),
       digests_(options_.chain, codec_),
       blocks_((options_.size + options_.block_size - 1) / options_.block_size),
+      ahead_(options_.packs),
       suspects_(options_.suspects.begin(), options_.suspects.end()) {}
 
 Verify::~Verify() = default;
@@ -69,14 +70,12 @@ VerifyOutcome Verify::run() {
 
 bool Verify::claim(Task& task) {
   const std::lock_guard lock(claim_mutex_);
-  for (Task made; ahead_.size() < tasks_ahead(options_.packs) && make(made); made = Task()) {
+  const auto make_next = [this](Task& made) {
+    if (!make(made)) return false;
     if (options_.packs.remote && options_.sample_percent >= 100) announce(packs_, made.places);
-    ahead_.push_back(std::move(made));
-  }
-  if (control_.stopping() || ahead_.empty()) return false;
-  task = std::move(ahead_.front());
-  ahead_.pop_front();
-  return true;
+    return true;
+  };
+  return !control_.stopping() && ahead_.take(task, make_next);
 }
 
 bool Verify::make(Task& task) {

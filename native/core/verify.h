@@ -1,11 +1,10 @@
 // Verify: every block of a chain (or a sample) is read, opened and hashed again; what is damaged is named and the rest goes on.
 // Of each pack that the chain refers to, head, index and trailer are checked too: damage there costs no content, and has length 0.
 #pragma once
-#include <list>
 #include <set>
 
-#include "block_reader.h"
 #include "control.h"
+#include "lookahead.h"
 #include "merkle.h"
 
 namespace strata {
@@ -71,7 +70,7 @@ class Verify {
   Merkle merkle_;
   const uint64_t blocks_;
   uint64_t next_ = 0;
-  std::list<Task> ahead_;
+  Lookahead<Task> ahead_;
   std::set<PackId> seen_packs_;
   const std::set<BadPlace> suspects_;
   std::vector<Damage> damage_;
