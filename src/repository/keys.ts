@@ -69,13 +69,21 @@ export async function storeKey(
   return key;
 }
 
-/** Finds the key that a passphrase opens: the master key and the id of the key. */
+/** The names of all key files. */
+export async function keyNames(store: ObjectStore): Promise<string[]> {
+  const names: string[] = [];
+  for await (const name of store.names('keys/')) names.push(name);
+  return names;
+}
+
+/** Finds the key that a passphrase opens: the master key and the id of the key. `names`: of all keys, when they are known. */
 export async function unlock(
   store: ObjectStore,
   repositoryId: string,
   passphrase: string,
+  names?: readonly string[],
 ): Promise<{ master: Buffer; keyId: string }> {
-  const { keys, damaged } = await readKeys(store);
+  const { keys, damaged } = await readKeys(store, names);
   for (const key of keys) {
     const master = await unwrap(key, repositoryId, passphrase);
     if (master !== null) return { master, keyId: key.id };
@@ -87,7 +95,7 @@ export async function unlock(
 
 /** Removes key files, by their ids, from a repository that is being made. */
 export async function discardKeys(store: ObjectStore, unwanted: (id: string) => boolean): Promise<void> {
-  for await (const name of store.names('keys/')) {
+  for (const name of await keyNames(store)) {
     const [, id = ''] = /^keys\/(.*)\.json$/.exec(name) ?? [];
     if (unwanted(id)) await store.remove(name);
   }
@@ -127,10 +135,13 @@ export async function changePassphrase(repo: Repository, passphrase: string): Pr
   return describe(repo, key);
 }
 
-async function readKeys(store: ObjectStore): Promise<{ keys: KeyFile[]; damaged: string[] }> {
+async function readKeys(
+  store: ObjectStore,
+  names?: readonly string[],
+): Promise<{ keys: KeyFile[]; damaged: string[] }> {
   const keys: KeyFile[] = [];
   const damaged: string[] = [];
-  for await (const name of store.names('keys/')) {
+  for (const name of names ?? (await keyNames(store))) {
     const key = parseKey((await store.get(name)).toString());
     if (key !== null && keyName(key.id) === name) keys.push(key);
     else damaged.push(name);

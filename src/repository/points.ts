@@ -53,9 +53,8 @@ export interface PointList {
 
 /** All restore points that pass the filter; manifests that cannot be used are named beside them. */
 export async function listPoints(repo: Repository, filter: PointFilter = {}): Promise<PointList> {
-  const { marks, damaged: damagedMarks } = await readMarks(repo);
+  const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([readMarks(repo), pointIds(repo)]);
   const damaged: DamagedPoint[] = [...damagedMarks];
-  const ids = await pointIds(repo);
   const stored = await repo.store.getListed(ids.map(manifestName));
   const manifests = await Promise.all(ids.map((id, index) => openListed(repo, id, stored[index] ?? null)));
   const found = ids.map((id, index) => {

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { fail, isStrataError } from '../errors.ts';
 import { native, type Vault } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
-import { discardKeys, keyName, storeKey, unlock } from './keys.ts';
+import { discardKeys, keyName, keyNames, storeKey, unlock } from './keys.ts';
 import type { Manifest } from './manifest.ts';
 import { createStore, type NewStoreOptions, openStore, type StoreOptions } from './stores/open.ts';
 import type { ObjectStore } from './stores/store.ts';
@@ -92,12 +92,15 @@ export class Repository {
     options: StoreOptions = {},
   ): Promise<Repository> {
     const store = await openStore(location, options);
+    // Listed meanwhile: from afar every answer takes its time. Whether it is needed the configuration tells.
+    const keys = keyNames(store);
+    keys.catch(() => undefined);
     try {
       const config = await readConfig(store);
       if (config.lock) store.lockBy(config.lock);
       const opened =
         config.master === undefined
-          ? await unlock(store, config.id, await passphrase())
+          ? await unlock(store, config.id, await passphrase(), await keys)
           : { master: Buffer.from(config.master, 'hex'), keyId: null };
       return new Repository(store, config, opened);
     } catch (error) {
