@@ -12,6 +12,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -71,6 +72,8 @@ export interface LockedEntry {
   readonly until: Date;
 }
 
+type Body = NonNullable<GetObjectCommandOutput['Body']>;
+
 interface CreateOptions {
   /** `once`: it is not sent again when the connection breaks, and given up when it takes long, as the caller knows a better way. */
   readonly mode?: 'patient' | 'once';
@@ -86,6 +89,19 @@ const largeBody = 1024 ** 2;
 /** Milliseconds that one may take: longer, and there are fewer at once, and packs are sent in parts. */
 export const long = 20_000;
 const keysAtOnce = 1000;
+
+/** A whole body. */
+async function collect(body: Body, length: number | undefined): Promise<Buffer> {
+  if (length === undefined) return Buffer.from(await body.transformToByteArray());
+  const content = Buffer.allocUnsafe(length);
+  let arrived = 0;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    piece.copy(content, arrived);
+    arrived += piece.length;
+  }
+  if (arrived === length) return content;
+  throw Object.assign(new Error(`${arrived} of ${length} bytes arrived`), { name: 'TruncatedBody' });
+}
 
 /** As of a connection that broke: there is a better way. */
 function tooLong(): Error {
@@ -231,11 +247,7 @@ export class Bucket {
     };
     const receive = async (options: SendOptions) => {
       const { Body, ContentLength, VersionId } = await this.#client.send(new GetObjectCommand(wanted), options);
-      const bytes = Body === undefined ? new Uint8Array() : await Body.transformToByteArray();
-      if (ContentLength !== undefined && bytes.length !== ContentLength) {
-        throw Object.assign(new Error(`${bytes.length} of ${ContentLength} bytes arrived`), { name: 'TruncatedBody' });
-      }
-      return { VersionId, content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      return { VersionId, content: Body === undefined ? Buffer.alloc(0) : await collect(Body, ContentLength) };
     };
     const permission = version === undefined ? undefined : 's3:GetObjectVersion';
     const inTurn = (options: SendOptions) => this.#receiving.take(() => receive(options));

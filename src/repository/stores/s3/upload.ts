@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { concurrently } from '../../concurrently.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 import type { ArrivedPart, Bucket, Lock, Part, Unfinished } from './bucket.ts';
 import { answerOf, isBroken } from './failure.ts';
 
@@ -14,6 +15,7 @@ const partsAtOnce = 4;
 /** Above this a file is sent in parts from the beginning. */
 const largestSingle = 64 * 1024 ** 2;
 const mostParts = 10_000;
+const bodies = new SpareBuffers(partsAtOnce);
 
 interface HowToUpload {
   readonly lock?: Lock | undefined;
@@ -32,11 +34,9 @@ export async function uploadFile(
     const { size, read } = await contentOf(file, path);
     if (size <= largestSingle) {
       try {
-        return await bucket.create(key, await read(0, size), {
-          mode: size < smallestPart ? 'patient' : 'once',
-          lock,
-          signal,
-        });
+        const body = await read(0, size);
+        await bucket.create(key, body, { mode: size < smallestPart ? 'patient' : 'once', lock, signal });
+        return bodies.give(body);
       } catch (error) {
         if (size < smallestPart || !isBroken(answerOf(error))) throw error;
       }
@@ -73,7 +73,7 @@ interface Content {
 async function contentOf(file: FileHandle, path: string): Promise<Content> {
   const { size } = await file.stat();
   const read = async (offset: number, length: number) => {
-    const buffer = Buffer.allocUnsafe(length);
+    const buffer = bodies.take(length);
     const { bytesRead } = await file.read(buffer, 0, length, offset);
     if (bytesRead !== length) throw new Error(`${path} became shorter while it was sent`);
     return buffer;
@@ -96,8 +96,10 @@ async function uploadParts({ bucket, key, uploadId, arrived, size, read, lock, s
       const offset = (number - 1) * partSize;
       const body = await read(offset, Math.min(partSize, size - offset));
       const there = arrived.find((part) => part.number === number);
-      if (there !== undefined && isOf(there, body)) return there;
-      return bucket.uploadPart(key, uploadId, number, body, signal);
+      const isThere = there !== undefined && isOf(there, body);
+      const part = isThere ? there : await bucket.uploadPart(key, uploadId, number, body, signal);
+      bodies.give(body);
+      return part;
     });
     await bucket.finishUpload(key, uploadId, parts, size, lock);
   } catch (error) {
