@@ -2,6 +2,7 @@
 import type { Emit, Warning } from '../repository/events.ts';
 import { whileReading } from '../repository/reading.ts';
 import { Repository } from '../repository/repository.ts';
+import type { RangeUse } from '../repository/stores/open.ts';
 import type { StorageSettings } from '../repository/stores/settings.ts';
 import { estimateCost } from '../repository/stores/traffic.ts';
 
@@ -22,8 +23,7 @@ const mostClockError = 60_000;
 interface HowToOpen {
   /** Reads from the store itself, not from copies that were made before. */
   readonly fresh?: boolean;
-  /** Keeps what is read of packs on the local disk, for who reads it again. */
-  readonly keepRanges?: boolean;
+  readonly ranges?: RangeUse;
   /** Hears what went over the network. */
   readonly emit?: Emit;
   /** Ends reading and storing of contents that is under way. */
@@ -34,11 +34,11 @@ interface HowToOpen {
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false, keepRanges = false, emit, signal }: HowToOpen = {},
+  { fresh = false, ranges, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
   const { location, storage } = access;
   const warn = (warning: Warning) => emit?.({ event: 'warning', ...warning });
-  const repo = await Repository.open(location, access.passphrase, { storage, fresh, keepRanges, warn, signal });
+  const repo = await Repository.open(location, access.passphrase, { storage, fresh, ranges, warn, signal });
   try {
     if (emit) warnOfClock(repo, emit);
     return await work(repo);
@@ -66,7 +66,7 @@ export function withReading<Result>(
 ): Promise<Result> {
   const warn = (warning: Warning) => emit({ event: 'warning', ...warning });
   return withRepository(access, (repo) => whileReading(repo, warn, () => work(repo)), {
-    keepRanges: true,
+    ranges: 'kept',
     ...how,
     emit,
   });

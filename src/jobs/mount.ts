@@ -41,6 +41,6 @@ export function mountJob(access: RepositoryAccess, request: MountRequest, job: J
         await reading.end();
       }
     };
-    return withRepository(access, serve, { keepRanges: true, emit });
+    return withRepository(access, serve, { ranges: 'kept', emit });
   });
 }

@@ -32,7 +32,8 @@ export function restoreJob(access: RepositoryAccess, request: RestoreRequest, jo
           : format === 'raw'
             ? restore(repo, rest, emit, signal)
             : exportImage(repo, { ...rest, format }, emit, signal),
-      { signal },
+      // A whole disk is read once, and would drive out what mounts read again and again.
+      { signal, ranges: 'used' },
     );
   });
 }

@@ -15,12 +15,15 @@ export class KeptRanges implements RangeSource {
   readonly #far: FarObjects;
   /** Null: nothing is kept, and nothing that was is used. */
   readonly #cache: RangeCache | null;
+  readonly #keeps: boolean;
   #requests = 0;
   #bytes = 0;
 
-  constructor(far: FarObjects, cache: RangeCache | null) {
+  /** `keeps`: more is kept; else only what is kept already is used. */
+  constructor(far: FarObjects, cache: RangeCache | null, keeps = true) {
     this.#far = far;
     this.#cache = cache;
+    this.#keeps = keeps;
   }
 
   get traffic(): FromCache {
@@ -53,7 +56,7 @@ export class KeptRanges implements RangeSource {
 
   async #fetch(name: string, offset: number, length: number): Promise<Buffer> {
     const bytes = await this.#far.range(name, offset, length);
-    this.#cache?.keep(name, offset, bytes);
+    if (this.#keeps) this.#cache?.keep(name, offset, bytes);
     return bytes;
   }
 }

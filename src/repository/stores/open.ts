@@ -9,13 +9,15 @@ import { isS3Location } from './s3/address.ts';
 import type { StorageSettings } from './settings.ts';
 import type { ObjectStore } from './store.ts';
 
+/** What is read of packs of object storage: `kept` on the local disk, for who reads it again; or only `used` where it is kept already; or neither. */
+export type RangeUse = 'kept' | 'used' | 'fetched';
+
 export interface StoreOptions {
   /** Of object storage. */
   readonly storage?: StorageSettings | undefined;
   /** Uses no copies that were made before: for who is to say what is in the store. */
   readonly fresh?: boolean | undefined;
-  /** Keeps what is read of packs on the local disk, for who reads it again. */
-  readonly keepRanges?: boolean | undefined;
+  readonly ranges?: RangeUse | undefined;
   /** Hears of what does not work, and is not needed. */
   readonly warn?: ((warning: Warning) => void) | undefined;
   /** Ends reading and storing of contents that is under way. */

@@ -10,10 +10,10 @@ import { S3Store } from './store.ts';
 /** The store at an address: USAGE when it is none, or the settings cannot be used. Nothing is sent yet. */
 export function openS3Store(location: string, options: StoreOptions): S3Store {
   const address = parseS3Address(location);
-  const { storage = usualSettings, fresh = false, keepRanges = false, warn = () => {}, signal } = options;
+  const { storage = usualSettings, fresh = false, ranges = 'fetched', warn = () => {}, signal } = options;
   const { cacheLimit = usualCacheLimit } = storage;
   const bucket = openBucket(address.bucket, storage);
-  return new S3Store({ address, bucket, caches: cachesOfStorage(), cacheLimit, fresh, keepRanges, warn, signal });
+  return new S3Store({ address, bucket, caches: cachesOfStorage(), cacheLimit, fresh, ranges, warn, signal });
 }
 
 /** One bucket, for who needs no store; `version`: which one is the object where the bucket keeps them. */

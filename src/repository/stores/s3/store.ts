@@ -17,6 +17,7 @@ import { KeptRanges } from '../kept-ranges.ts';
 import { KeptRecords } from '../kept-records.ts';
 import { endOfLock, isLockable, type LockedObject, type LockRule, type ObjectLocks } from '../lock.ts';
 import { ObjectCache } from '../object-cache.ts';
+import type { RangeUse } from '../open.ts';
 import { RangeCache } from '../range-cache.ts';
 import type { Joining, ObjectStore, SizedObject, StoredObject } from '../store.ts';
 import type { Traffic } from '../traffic.ts';
@@ -35,8 +36,7 @@ interface S3StoreOptions {
   readonly fresh: boolean;
   /** Bytes of copies of this repository. */
   readonly cacheLimit: number;
-  /** Keeps what is read of packs. */
-  readonly keepRanges: boolean;
+  readonly ranges: RangeUse;
   readonly warn: (warning: Warning) => void;
   /** Ends reading and storing of contents; what ends a run goes on. */
   readonly signal: AbortSignal | undefined;
@@ -67,7 +67,7 @@ export class S3Store implements ObjectStore {
   #fetching: Fetching | undefined;
   #locks: ObjectLocks | null = null;
 
-  constructor({ address, bucket, caches, cacheLimit, fresh, keepRanges, warn, signal }: S3StoreOptions) {
+  constructor({ address, bucket, caches, cacheLimit, fresh, ranges, warn, signal }: S3StoreOptions) {
     this.location = formatS3Address(address);
     this.#bucket = bucket;
     this.#signal = signal;
@@ -80,7 +80,7 @@ export class S3Store implements ObjectStore {
     const room = new CacheRoom(join(this.#folder, copies), cacheLimit);
     this.#cache = new ObjectCache(room);
     this.#records = fresh || cacheLimit === 0 ? null : new KeptRecords(join(this.#folder, 'points'));
-    this.#rangeCache = keepRanges && !fresh && cacheLimit > 0 ? new RangeCache(room, warn) : null;
+    this.#rangeCache = ranges !== 'fetched' && !fresh && cacheLimit > 0 ? new RangeCache(room, warn) : null;
     this.#ranges = new KeptRanges(
       {
         range: (name, offset, length) => this.#bucket.get(this.#key(name), { offset, length }, this.#signal),
@@ -91,6 +91,7 @@ export class S3Store implements ObjectStore {
         },
       },
       this.#rangeCache,
+      ranges === 'kept',
     );
   }
 

@@ -13,7 +13,7 @@ const pack = 'packs/ab/cdab';
 const object = makeBytes(10 * chunkBytes + 777, 1);
 
 /** A far object whose ranges are counted, seen through the cache in a folder. */
-function openCache(folder: string, { limit = 1024 ** 3, content = object } = {}) {
+function openCache(folder: string, { limit = 1024 ** 3, content = object, keeps = true } = {}) {
   const asked: string[] = [];
   const warnings: Warning[] = [];
   const cache = new RangeCache(new CacheRoom(folder, limit), (warning) => warnings.push(warning));
@@ -24,7 +24,7 @@ function openCache(folder: string, { limit = 1024 ** 3, content = object } = {})
     },
     size: async () => content.length,
   };
-  const ranges = new KeptRanges(far, cache);
+  const ranges = new KeptRanges(far, cache, keeps);
   const read = async (first: number, count: number, { name = pack, fresh = false } = {}) => {
     const { bytes } = await ranges.range(name, first * chunkBytes, count * chunkBytes, fresh);
     expect(bytes.equals(content.subarray(first * chunkBytes, (first + count) * chunkBytes))).toBe(true);
@@ -42,6 +42,18 @@ async function kept(folder: string): Promise<string[]> {
 }
 
 describe('ranges of packs on the local disk', () => {
+  it('are used, and nothing is added to them, by who says so', async () => {
+    const folder = await scratchFolder();
+    await openCache(folder).read(2, 3);
+    const before = await kept(folder);
+    const passing = openCache(folder, { keeps: false });
+    await passing.read(2, 3);
+    await passing.read(0, 6);
+    await passing.read(0, 6, { name: 'packs/ef/cdef' });
+    expect(passing.asked).toEqual(['ab 0+2', 'ab 5+1', 'ef 0+6']);
+    expect(await kept(folder)).toEqual(before);
+  });
+
   it('are asked for once, by whoever reads them, up to the end of the object', async () => {
     const folder = await scratchFolder();
     const first = openCache(folder);
