@@ -69,12 +69,14 @@ export async function storeKey(
   return key;
 }
 
-/** Finds the key that a passphrase opens: the master key and the id of the key. */
-export async function unlock(
-  store: ObjectStore,
-  repositoryId: string,
-  passphrase: string,
-): Promise<{ master: Buffer; keyId: string }> {
+/** A master key, and the id of the key that opened it. */
+export interface Unlocked {
+  readonly master: Buffer;
+  readonly keyId: string;
+}
+
+/** Finds the key that a passphrase opens. */
+export async function unlock(store: ObjectStore, repositoryId: string, passphrase: string): Promise<Unlocked> {
   const { keys, damaged } = await readKeys(store);
   for (const key of keys) {
     const master = await unwrap(key, repositoryId, passphrase);

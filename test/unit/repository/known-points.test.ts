@@ -41,7 +41,7 @@ describe('listKnownPoints', () => {
     await putManifests(repo, d, a, c, b);
     await writeMark(repo, a.id, 'protected', true);
     for (let time = 0; time < 3; time++) expect(await listKnownPoints(repo)).toEqual(await read(repo));
-    expect((await listKnownPoints(repo, { tag: 'a', limit: 1 })).points.map(({ id }) => id)).toEqual([d.id]);
+    expect((await listKnownPoints(repo, { tag: 'a', limit: 1 })).points.map(({ id }) => id)).toEqual([c.id]);
   });
 
   it('follows points and marks that come, change and go', async () => {
