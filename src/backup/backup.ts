@@ -13,14 +13,13 @@ import { Lease, renewalWarning } from '../repository/lease.ts';
 import { clearLeftovers, finishUploads } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
-import { listPoints } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { trashedPacks } from '../repository/trash.ts';
 import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
 import { bytesIn } from './allocation/extents.ts';
 import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
-import { chainErrors, findParent, noParent, type Parent, provenParent, unusable } from './parent.ts';
+import { chainErrors, findParent, newestOf, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
 import { betweenHooks, type HookOrder, whileResting } from './snapshots/hooks.ts';
@@ -205,7 +204,7 @@ function otherWay({ source, warn }: Task, way: Way, { manifest }: Parent, error:
 async function distrustedBefore({ repo, order }: Task, parent: Parent): Promise<Distrusted | null> {
   const { machine, disk, tracker } = order;
   if (tracker === 'off') return null;
-  const newest = parent.manifest ?? (await listPoints(repo, { machine, disk })).points[0]?.manifest;
+  const newest = parent.manifest ?? (await newestOf(repo, { machine, disk }, () => undefined));
   const before = newest?.tracking?.distrusted ?? null;
   return before?.tracker === tracker ? null : before;
 }

@@ -4,8 +4,8 @@ import { type Chain, native, type PackRef } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { concurrently } from '../repository/concurrently.ts';
 import type { Warning } from '../repository/events.ts';
+import { firstReadable, listKnownPoints } from '../repository/known-points.ts';
 import type { Manifest } from '../repository/manifest.ts';
-import { listPoints } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { watch } from '../repository/watch.ts';
 
@@ -31,10 +31,8 @@ export async function findParent(
   packs: ReadonlyMap<string, PackRef>,
   warn: (warning: Warning) => void,
 ): Promise<Parent> {
-  const { points, damaged } = await listPoints(repo, { machine, disk });
-  for (const { message } of damaged) warn({ code: 'MANIFEST_DAMAGED', message });
-  const manifest = points[0]?.manifest;
-  if (manifest === undefined || manifest.blockSize !== repo.config.blockSize) return noParent;
+  const manifest = await newestOf(repo, { machine, disk }, warn);
+  if (manifest === null || manifest.blockSize !== repo.config.blockSize) return noParent;
   try {
     const { layers } = await chainOf(repo, manifest);
     const missingPacks = await findMissing(repo, layers, packs);
@@ -46,6 +44,18 @@ export async function findParent(
     warn(unusable(manifest, error));
     return noParent;
   }
+}
+
+/** The newest point of a disk that can be read; null when there is none. */
+export async function newestOf(
+  repo: Repository,
+  { machine, disk }: { readonly machine: string; readonly disk: string },
+  warn: (warning: Warning) => void,
+): Promise<Manifest | null> {
+  const { points, damaged } = await listKnownPoints(repo, { machine, disk });
+  const warnOf = (message: string) => warn({ code: 'MANIFEST_DAMAGED', message });
+  for (const { message } of damaged) warnOf(message);
+  return (await firstReadable(repo, points, warnOf))?.manifest ?? null;
 }
 
 /**

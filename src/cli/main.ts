@@ -8,5 +8,10 @@ import { join } from 'node:path';
 // Node's default lies in /tmp, where another user could put code under root's name.
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'compile'));
 
-const { run } = await import('./run.ts');
-await run(process.argv.slice(2));
+const words = process.argv.slice(2);
+const { serveTui, startEngineFor } = await import('./commands/serve-tui.ts');
+if (!(await serveTui(words))) {
+  startEngineFor(words);
+  const { run } = await import('./run.ts');
+  await run(words);
+}

@@ -23,7 +23,6 @@ import { addRepair } from './commands/repair.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRuns } from './commands/runs.ts';
 import { addServeDrive } from './commands/serve-drive.ts';
-import { addServeTui } from './commands/serve-tui.ts';
 import { addSetup } from './commands/setup.ts';
 import { addShow } from './commands/show.ts';
 import { addSynthesize } from './commands/synthesize.ts';
@@ -74,6 +73,6 @@ export function buildProgram(): Command {
   for (const add of [addSynthesize, addConsolidate, addGc, addUndelete]) add(program);
   for (const add of [addMount, addUmount, addAttach, addDetach, addMounts, addNbd]) add(program);
   for (const add of [addJob, addRuns]) add(program);
-  for (const add of [addKey, addDoctor, addTui, addCompletion, addServeDrive, addServeTui]) add(program);
+  for (const add of [addKey, addDoctor, addTui, addCompletion, addServeDrive]) add(program);
   return program;
 }

@@ -1,5 +1,6 @@
 /** How a job gets at its repository: where it is, and who is asked for the passphrase when one is needed. */
 import type { Emit, Warning } from '../repository/events.ts';
+import { Keyring } from '../repository/keyring.ts';
 import { whileReading } from '../repository/reading.ts';
 import { Repository } from '../repository/repository.ts';
 import type { RangeUse } from '../repository/stores/open.ts';
@@ -15,6 +16,8 @@ export interface RepositoryAccess {
   readonly passphrase: () => Promise<string>;
   /** Whether a passphrase was given beforehand: then the repository is meant to be an encrypted one. */
   readonly passphraseGiven: boolean;
+  /** Keys that were opened before, for who opens the repository often. */
+  readonly keyring?: Keyring;
 }
 
 /** Milliseconds; a server tells whole seconds, and takes a while to answer. */
@@ -30,15 +33,20 @@ interface HowToOpen {
   readonly signal?: AbortSignal;
 }
 
+/** A keyring for a face that opens the same repository for each of its calls. */
+export function newKeyring(): Keyring {
+  return new Keyring();
+}
+
 /** Opens the repository for the time of `work`. */
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
   { fresh = false, ranges, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
-  const { location, storage } = access;
+  const { location, storage, keyring } = access;
   const warn = (warning: Warning) => emit?.({ event: 'warning', ...warning });
-  const repo = await Repository.open(location, access.passphrase, { storage, fresh, ranges, warn, signal });
+  const repo = await Repository.open(location, access.passphrase, { storage, keyring, fresh, ranges, warn, signal });
   try {
     if (emit) warnOfClock(repo, emit);
     return await work(repo);

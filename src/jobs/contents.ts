@@ -1,9 +1,9 @@
 /** What lies in a repository, beside its points: for who looks after it. */
 import { thisProcess } from '../repository/here.ts';
 import { type KeyInfo, listKeys } from '../repository/keys.ts';
+import { listKnownPoints } from '../repository/known-points.ts';
 import { findLeases, type LeaseRecord } from '../repository/leases.ts';
 import { listPacks } from '../repository/packs.ts';
-import { listPoints } from '../repository/points.ts';
 import { readTrash } from '../repository/trash.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 
@@ -40,7 +40,7 @@ export function contentsJob(access: RepositoryAccess): Promise<RepositoryContent
     const packs = await listPacks(repo);
     const bytesOf = (name: string) => packs.get(name.slice('packs/xx/'.length))?.bytes ?? 0;
     const leases = await findLeases(repo, thisProcess());
-    const { points: forgotten } = await listPoints(repo, { forgotten: true });
+    const { points: forgotten } = await listKnownPoints(repo, { forgotten: true });
     const trash = (await readTrash(repo)).map(({ time, names }) => {
       const trashed = [...names].filter((name) => name.startsWith('packs/'));
       return { time, packs: trashed.length, bytes: sum(trashed.map(bytesOf)) };

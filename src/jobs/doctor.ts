@@ -4,8 +4,8 @@ import { clearLeftovers, findLeftovers, type Leftover } from '../mount/janitor.t
 import { losesOverlay, type MountRecord } from '../mount/records/record.ts';
 import { Records } from '../mount/records/records.ts';
 import { concurrently } from '../repository/concurrently.ts';
+import { listKnownPoints } from '../repository/known-points.ts';
 import { manifestName } from '../repository/manifest.ts';
-import { listPoints } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { LockRule } from '../repository/stores/lock.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
@@ -92,7 +92,7 @@ export async function doctorJob({ repository, fix }: DoctorRequest): Promise<Dia
 async function lockState(repo: Repository): Promise<LockState | null> {
   const { locks } = repo.store;
   if (locks === null) return null;
-  const { points } = await listPoints(repo);
+  const { points } = await listKnownPoints(repo);
   const ends = await concurrently(points, locksAtOnce, ({ id }) => locks.until(manifestName(id)));
   const times = ends.map((end) => end?.getTime() ?? 0);
   const soonest = Math.min(...times);

@@ -1,21 +1,10 @@
-import { type DamagedPoint, listPoints, type Point, type PointFilter } from '../repository/points.ts';
+import { type KnownPoints, listKnownPoints } from '../repository/known-points.ts';
+import type { PointFilter } from '../repository/points.ts';
 import { type RepositoryAccess, withRepository } from './access.ts';
 
-export type { DamagedPoint, PointFilter } from '../repository/points.ts';
-
-/** A point as lists show it, without its manifest. */
-export type ListedPoint = Omit<Point, 'manifest'>;
-
-export interface ListedPoints {
-  /** Newest first. */
-  readonly points: readonly ListedPoint[];
-  readonly damaged: readonly DamagedPoint[];
-}
+export type { DamagedPoint, ListedPoint, PointFilter } from '../repository/points.ts';
 
 /** The points that pass the filter. */
-export function pointsJob(access: RepositoryAccess, filter: PointFilter): Promise<ListedPoints> {
-  return withRepository(access, async (repo) => {
-    const { points, damaged } = await listPoints(repo, filter);
-    return { points: points.map(({ manifest: _, ...listed }) => listed), damaged };
-  });
+export function pointsJob(access: RepositoryAccess, filter: PointFilter): Promise<KnownPoints> {
+  return withRepository(access, (repo) => listKnownPoints(repo, filter));
 }

@@ -76,13 +76,19 @@ export async function keyNames(store: ObjectStore): Promise<string[]> {
   return names;
 }
 
-/** Finds the key that a passphrase opens: the master key and the id of the key. `names`: of all keys, when they are known. */
+/** A master key, and the id of the key that opened it. */
+export interface Unlocked {
+  readonly master: Buffer;
+  readonly keyId: string;
+}
+
+/** Finds the key that a passphrase opens. `names`: of all keys, when they are known. */
 export async function unlock(
   store: ObjectStore,
   repositoryId: string,
   passphrase: string,
   names?: readonly string[],
-): Promise<{ master: Buffer; keyId: string }> {
+): Promise<Unlocked> {
   const { keys, damaged } = await readKeys(store, names);
   for (const key of keys) {
     const master = await unwrap(key, repositoryId, passphrase);

@@ -34,17 +34,27 @@ interface Place {
   readonly n: number;
 }
 
+interface WhichMarks {
+  readonly point?: string;
+  readonly kind?: MarkKind;
+  /** Marks by their names, read before: they never change. */
+  readonly known?: ReadonlyMap<string, Mark>;
+  /** Is given those that hold and are whole, by their names. */
+  readonly seen?: Map<string, Mark>;
+}
+
 /** The marks that hold, by point; of one point or one kind only, when it is given. */
 export async function readMarks(
   repo: Repository,
-  { point = '', kind }: { readonly point?: string; readonly kind?: MarkKind } = {},
+  { point = '', kind, known, seen }: WhichMarks = {},
 ): Promise<{ marks: Map<string, Marks>; damaged: DamagedMark[] }> {
   const marks = new Map<string, Marks>();
   const damaged: DamagedMark[] = [];
   const found = await newestPlaces(repo, `marks/${point}`);
   const wanted = found.filter((place) => kind === undefined || place.kind === kind);
   await concurrently(wanted, 16, async (place) => {
-    const mark = await readMark(repo, place, damaged);
+    const mark = known?.get(place.name) ?? (await readMark(repo, place, damaged));
+    if (mark !== null && !damaged.some(({ name }) => name === place.name)) seen?.set(place.name, mark);
     if (mark !== null) marks.set(place.point, { ...marks.get(place.point), [place.kind]: mark });
   });
   return { marks, damaged };

@@ -5,8 +5,8 @@ import { type Marks, readMarks } from './marks.ts';
 import { openRecord } from './record.ts';
 import type { Repository } from './repository.ts';
 
-/** A restore point as lists show it. */
-export interface Point {
+/** What lists show of a manifest. */
+export interface PointFacts {
   readonly id: string;
   readonly machine: string;
   readonly disk: string;
@@ -19,12 +19,23 @@ export interface Point {
   readonly type: string;
   readonly tags: readonly string[];
   readonly note: string;
+}
+
+/** A restore point as lists show it. */
+export interface ListedPoint extends PointFacts {
   readonly protected: boolean;
   /** When all of it was last found good; null when it never was, or damage was found since. */
   readonly verified: string | null;
   readonly forgotten: boolean;
+}
+
+/** A restore point. */
+export interface Point extends ListedPoint {
   readonly manifest: Manifest;
 }
+
+/** How the content of a synthetic full was made; undefined of others. */
+export type SynthesisMode = NonNullable<Manifest['synthesis']>['mode'] | undefined;
 
 /** A point whose manifest, or a mark of one, cannot be used. */
 export interface DamagedPoint {
@@ -51,7 +62,10 @@ export interface PointList {
   readonly damaged: DamagedPoint[];
 }
 
-/** All restore points that pass the filter; manifests that cannot be used are named beside them. */
+/**
+ * All restore points that pass the filter; manifests that cannot be used are named beside them. Every manifest is read: for who only shows a
+ * list there is `listKnownPoints`.
+ */
 export async function listPoints(repo: Repository, filter: PointFilter = {}): Promise<PointList> {
   const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([readMarks(repo), pointIds(repo)]);
   const damaged: DamagedPoint[] = [...damagedMarks];
@@ -67,12 +81,14 @@ export async function listPoints(repo: Repository, filter: PointFilter = {}): Pr
     }
     return null;
   });
-  const points = found.filter((point): point is Point => point !== null && passes(point, filter)).sort(newestFirst);
+  const points = found
+    .filter((point): point is Point => point !== null && passes(point, filter))
+    .sort((a, b) => newestFirst(a, a.manifest.synthesis?.mode, b, b.manifest.synthesis?.mode));
   return { points: points.slice(0, filter.limit || points.length), damaged };
 }
 
 /** The manifest in a record that was listed; null when it was removed since, which is as if it had been listed a moment later. */
-async function openListed(
+export async function openListed(
   repo: Repository,
   id: string,
   record: Buffer | null | StrataError,
@@ -130,7 +146,12 @@ function openManifest(repo: Repository, id: string, record: Buffer): Manifest {
   }
 }
 
-function pointOf(manifest: Manifest, marks: Marks = {}): Point {
+function pointOf(manifest: Manifest, marks: Marks | undefined): Point {
+  return { ...listedPoint(factsOf(manifest), marks), manifest };
+}
+
+/** What lists show of a manifest. */
+export function factsOf(manifest: Manifest): PointFacts {
   return {
     id: manifest.id,
     machine: manifest.machine,
@@ -144,14 +165,20 @@ function pointOf(manifest: Manifest, marks: Marks = {}): Point {
     type: manifest.type,
     tags: manifest.tags,
     note: manifest.note,
-    protected: marks.protected?.value ?? false,
-    verified: marks.verified?.value ? marks.verified.time : null,
-    forgotten: marks.forgotten?.value ?? false,
-    manifest,
   };
 }
 
-function passes(point: Point, filter: PointFilter): boolean {
+export function listedPoint(facts: PointFacts, marks: Marks = {}): ListedPoint {
+  return {
+    ...facts,
+    protected: marks.protected?.value ?? false,
+    verified: marks.verified?.value ? marks.verified.time : null,
+    forgotten: marks.forgotten?.value ?? false,
+  };
+}
+
+/** Whether a filter lets a point through. */
+export function passes(point: ListedPoint, filter: PointFilter): boolean {
   return (
     (filter.includeForgotten === true || point.forgotten === (filter.forgotten === true)) &&
     (filter.machine === undefined || filter.machine === point.machine) &&
@@ -161,16 +188,17 @@ function passes(point: Point, filter: PointFilter): boolean {
   );
 }
 
-function newestFirst(a: Point, b: Point): number {
+/** The order of lists: below 0 when `a` comes first. */
+export function newestFirst(a: PointFacts, modeOfA: SynthesisMode, b: PointFacts, modeOfB: SynthesisMode): number {
   if (a.time !== b.time) return a.time < b.time ? 1 : -1;
   // Of two at the same instant a synthetic full stands for the point that it equals, and best if it stands alone; else the
   // one that stands on the other is the newer.
-  const order = rankOf(b) - rankOf(a);
+  const order = rankOf(modeOfB) - rankOf(modeOfA);
   if (order !== 0) return order;
   return b.chainLength - a.chainLength || (a.id < b.id ? -1 : 1);
 }
 
-function rankOf({ manifest: { synthesis } }: Point): number {
-  if (synthesis === undefined) return 0;
-  return synthesis.mode === 'reference' ? 1 : 2;
+function rankOf(mode: SynthesisMode): number {
+  if (mode === undefined) return 0;
+  return mode === 'reference' ? 1 : 2;
 }

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { fail, isStrataError } from '../errors.ts';
 import { native, type Vault } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
+import type { Keyring } from './keyring.ts';
 import { discardKeys, keyName, keyNames, storeKey, unlock } from './keys.ts';
 import type { Manifest } from './manifest.ts';
 import { createStore, type NewStoreOptions, openStore, type StoreOptions } from './stores/open.ts';
@@ -15,6 +16,12 @@ export interface CreateOptions extends NewStoreOptions {
   readonly encryption: boolean;
   /** Needed with encryption. */
   readonly passphrase?: string | undefined;
+}
+
+/** What `Repository.open` may be told. */
+export interface OpenOptions extends StoreOptions {
+  /** Keys that were opened before. */
+  readonly keyring?: Keyring | undefined;
 }
 
 interface Opened {
@@ -89,7 +96,7 @@ export class Repository {
   static async open(
     location: string,
     passphrase: () => Promise<string>,
-    options: StoreOptions = {},
+    options: OpenOptions = {},
   ): Promise<Repository> {
     const store = await openStore(location, options);
     // Listed meanwhile: from afar every answer takes its time. Whether it is needed the configuration tells.
@@ -98,9 +105,10 @@ export class Repository {
     try {
       const config = await readConfig(store);
       if (config.lock) store.lockBy(config.lock);
+      const unlocked = async () => unlock(store, config.id, await passphrase(), await keys);
       const opened =
         config.master === undefined
-          ? await unlock(store, config.id, await passphrase(), await keys)
+          ? await (options.keyring?.open(store, config.id, unlocked) ?? unlocked())
           : { master: Buffer.from(config.master, 'hex'), keyId: null };
       return new Repository(store, config, opened);
     } catch (error) {

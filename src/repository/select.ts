@@ -1,8 +1,9 @@
 /** Which restore point a user means: an id, a prefix of one, `MACHINE/DISK@latest` or `MACHINE/DISK@TIME`. */
 import { fail } from '../errors.ts';
 import type { Emit } from './events.ts';
+import { firstReadable, listKnownPoints } from './known-points.ts';
 import { lastMoment } from './moment.ts';
-import { listPoints, type Point, pointIds, readPoint } from './points.ts';
+import { type Point, pointIds, readPoint } from './points.ts';
 import type { Repository } from './repository.ts';
 
 const shortestPrefix = 4;
@@ -33,10 +34,12 @@ async function selectByTime(
   if (moment === null) {
     throw fail('USAGE', { problem: `${when} is no time; write 2026-11-20, 2026-11-20T22:00Z or latest` });
   }
-  const { points, damaged } = await listPoints(repo, { machine, disk });
-  for (const { message } of damaged) emit({ event: 'warning', code: 'MANIFEST_DAMAGED', message });
-  const point = points.find(({ time }) => Date.parse(time) <= moment);
-  if (point === undefined) throw fail('POINT_NOT_FOUND', { spec });
+  const { points, damaged } = await listKnownPoints(repo, { machine, disk });
+  const warn = (message: string) => emit({ event: 'warning', code: 'MANIFEST_DAMAGED', message });
+  for (const { message } of damaged) warn(message);
+  const candidates = points.filter(({ time }) => Date.parse(time) <= moment);
+  const point = await firstReadable(repo, candidates, warn);
+  if (point === null) throw fail('POINT_NOT_FOUND', { spec });
   return point;
 }
 
@@ -51,11 +54,11 @@ async function selectByPrefix(repo: Repository, spec: string): Promise<Point> {
   const [only] = ids;
   if (only !== undefined && ids.length === 1) return requireKept(await readPoint(repo, only), spec);
   // A forgotten point takes no prefix from one that is kept.
-  const { points } = await listPoints(repo);
+  const { points } = await listKnownPoints(repo);
   const candidates = points.filter(({ id }) => ids.includes(id));
   const [first] = candidates;
   if (first === undefined) throw fail('POINT_NOT_FOUND', { spec });
-  if (candidates.length === 1) return first;
+  if (candidates.length === 1) return readPoint(repo, first.id);
   const named = candidates.slice(0, 5).map(({ id, machine, disk, time }) => `${id} (${machine}/${disk} ${time})`);
   throw fail('POINT_AMBIGUOUS', { spec, candidates: [...named, ...(candidates.length > 5 ? ['…'] : [])].join(', ') });
 }

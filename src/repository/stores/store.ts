@@ -61,8 +61,11 @@ export interface ObjectStore {
   get(name: string): Promise<Buffer>;
   /** Whole objects, in the order of their names; null for one that is not there, and what kept one from being read. */
   getAll(names: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
-  /** The same of objects that were just listed and never change, all of their kind: copies of them will do. */
-  getListed(names: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
+  /**
+   * The same of objects that were just listed and never change: copies of them will do. `all`: the names of all of their kind, when these
+   * are some of them.
+   */
+  getListed(names: readonly string[], all?: readonly string[]): Promise<(Buffer | null | StrataError)[]>;
   stat(name: string): Promise<StoredObject | null>;
   /** All objects whose names begin with `prefix`, in no particular order; objects that come or go meanwhile may be missed. */
   list(prefix: string): AsyncIterable<StoredObject>;

@@ -1,8 +1,9 @@
 /** Joins the store and the engine: asks for what screens show, runs jobs, and puts what comes of it into the state. */
 import { describeFailure, type Failure } from '../../jobs/job.ts';
+import type { ListedPoint } from '../../jobs/points.ts';
 import type { CallName, Request, Result } from '../engine/calls.ts';
 import { type Call, CallFailure, type CallOptions, type Engine } from '../engine/engine.ts';
-import type { Place } from '../engine/protocol.ts';
+import type { Place, PointsPart } from '../engine/protocol.ts';
 import type { Action } from '../state/reducer.ts';
 import type { KeyedSlots, Slots, State } from '../state/state.ts';
 import type { Store } from '../state/store.ts';
@@ -64,6 +65,13 @@ export class Ui {
     this.dispatch({ type: 'place', place });
     this.dispatch({ type: 'connection', to: 'opening' });
     this.#engine.open(place);
+    // Told before it is asked for: drawing the first frame would hold up the question. What is wrong with it, the question meets.
+    if (place.passphraseGiven) {
+      this.#around.passphrase().then(
+        (passphrase) => this.#engine.answer(passphrase),
+        () => undefined,
+      );
+    }
     this.loadPoints();
     this.load('mounts', 'mounts', {});
   }
@@ -127,18 +135,16 @@ export class Ui {
     );
   }
 
-  /** All points. They come in pieces; while there are none yet, the first of them are shown as they come. */
+  /** All points. Of the first list the disks come before them. */
   loadPoints(): void {
     const isLatest = this.#takeTurn('points');
-    const points: unknown[] = [];
-    const had = this.state.slots.points.value !== null;
+    const points: ListedPoint[] = [];
     this.dispatch({ type: 'asked', slot: 'points', now: this.now });
-    const onPart = (items: readonly unknown[]) => {
-      points.push(...items);
-      if (had || !isLatest() || points.length > items.length) return;
-      this.dispatch({ type: 'came', slot: 'points', value: [...points], now: this.now });
+    const onPart = (part: PointsPart) => {
+      if ('points' in part) points.push(...part.points);
+      if ('points' in part || !isLatest()) return;
+      this.dispatch({ type: 'disks', disks: part.disks });
       this.dispatch({ type: 'connection', to: 'ready' });
-      this.dispatch({ type: 'asked', slot: 'points', now: this.now });
     };
     this.call('points', {}, { onPart }).result.then(
       ({ damaged }) => {

@@ -6,17 +6,18 @@ import type { CollectionRequest } from '../../jobs/collect.ts';
 import type { ConsolidationRequest } from '../../jobs/consolidate.ts';
 import type { CopyOutRequest } from '../../jobs/files/copy-out.ts';
 import type { Job } from '../../jobs/job.ts';
-import type { ListedPoint } from '../../jobs/points.ts';
 import type { RestoreRequest } from '../../jobs/restore.ts';
 import type { SynthesisRequest } from '../../jobs/synthesize.ts';
+import { disksOfPoints } from '../state/disks.ts';
 import type { Drives } from './drives.ts';
+import type { PointsPart } from './protocol.ts';
 
 export interface Context {
   readonly access: RepositoryAccess;
   readonly job: Job;
   readonly drives: Drives;
-  /** Sends pieces of a list ahead of the result. */
-  readonly send: (items: readonly unknown[]) => void;
+  /** Sends pieces of the list of points ahead of the result. */
+  readonly send: (part: PointsPart) => void;
 }
 
 /** Long lists come in pieces of so many, so that reading one does not hold up drawing. */
@@ -31,8 +32,8 @@ export const calls = {
   async points({ access, send }: Context, _request: object) {
     const { pointsJob } = await import('../../jobs/points.ts');
     const { points, damaged } = await pointsJob(access, {});
-    for (let at = 0; at < points.length; at += piece)
-      send(points.slice(at, at + piece) satisfies readonly ListedPoint[]);
+    send({ disks: disksOfPoints(points) });
+    for (let at = 0; at < points.length; at += piece) send({ points: points.slice(at, at + piece) });
     return { damaged };
   },
   async show(context: Context, { point }: { point: string }) {

@@ -1,9 +1,10 @@
 /** The engine as the process that draws sees it: a child that answers calls, and whose end fails all that wait. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Failure, JobEvent } from '../../jobs/job.ts';
 import type { CallName, Request, Result } from './calls.ts';
-import type { FromEngine, Place, ToEngine } from './protocol.ts';
+import type { FromEngine, Place, PointsPart, ToEngine } from './protocol.ts';
+import { startEngine } from './start.ts';
 
 export interface Listener {
   /** The repository's passphrase is wanted; `answer` gives it. */
@@ -14,8 +15,8 @@ export interface Listener {
 
 export interface CallOptions {
   readonly onEvent?: (event: JobEvent) => void;
-  /** Hears of pieces of a long list. */
-  readonly onPart?: (items: readonly unknown[]) => void;
+  /** Hears of pieces of the list of points. */
+  readonly onPart?: (part: PointsPart) => void;
 }
 
 export interface Call<Outcome> {
@@ -56,9 +57,7 @@ export class EngineProcess implements Engine {
 
   constructor(listener: Listener) {
     this.#listener = listener;
-    const [, program = ''] = process.argv;
-    // A group of its own: keys that the terminal turns into signals are not for it.
-    this.#child = fork(program, ['serve-tui'], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.#child = startEngine();
     this.#child.on('message', (message) => this.#hear(message as FromEngine));
     this.#child.on('error', (error) => this.#end(error.message));
     this.#child.on('exit', (code, signal) => this.#end(`it ended with ${signal ?? code}`));
@@ -105,7 +104,7 @@ export class EngineProcess implements Engine {
         waiting?.onEvent?.(message.event);
         return;
       case 'part':
-        waiting?.onPart?.(message.items);
+        waiting?.onPart?.(message.part);
         return;
       case 'result':
         waiting?.settle.resolve(message.result);

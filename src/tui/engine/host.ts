@@ -3,7 +3,7 @@
  * stopped as by Ctrl-C, drives of the file browser are detached, and it ends.
  */
 import { fail } from '../../errors.ts';
-import type { RepositoryAccess } from '../../jobs/access.ts';
+import { newKeyring, type RepositoryAccess } from '../../jobs/access.ts';
 import { describeFailure, type JobEvent } from '../../jobs/job.ts';
 import { type CallName, type Context, calls } from './calls.ts';
 import { Drives } from './drives.ts';
@@ -64,7 +64,7 @@ class Host {
         access: this.#access,
         drives: this.#drives,
         job: { report: paced((event) => tell({ tell: 'event', id, event })), signal },
-        send: (items) => tell({ tell: 'part', id, items }),
+        send: (part) => tell({ tell: 'part', id, part }),
       };
       const call = calls[name] as (context: Context, request: unknown) => Promise<unknown>;
       tell({ tell: 'result', id, result: await call(context, request) });
@@ -77,7 +77,7 @@ class Host {
 
   #accessTo({ location, storage, passphraseGiven }: Place): RepositoryAccess {
     this.#answer = undefined;
-    return { location, storage, passphraseGiven, passphrase: () => this.#ask() };
+    return { location, storage, passphraseGiven, passphrase: () => this.#ask(), keyring: newKeyring() };
   }
 
   /** Asks once for all who want to know. The answer is kept in memory only. */
@@ -90,8 +90,12 @@ class Host {
   }
 
   #hearAnswer(passphrase: string | null) {
+    if (passphrase !== null) {
+      // It may come before anybody wants to know.
+      this.#answer ??= Promise.withResolvers();
+      return this.#answer.resolve(passphrase);
+    }
     const waiting = this.#answer;
-    if (passphrase !== null) return waiting?.resolve(passphrase);
     this.#answer = undefined;
     waiting?.reject(fail('PASSPHRASE_NEEDED', {}));
   }
@@ -106,6 +110,8 @@ export async function serveEngine(): Promise<void> {
   process.on('message', (message) => host.hear(message as ToEngine));
   process.on('disconnect', host.leave);
   process.on('SIGTERM', host.leave);
+  // What the first call needs, while the other process finds out what that is.
+  import('../../jobs/points.ts').catch(() => undefined); // the call itself fails then
   await host.serve();
   if (process.connected) process.disconnect();
 }

@@ -3,7 +3,9 @@
  * process of its own, so that neither a key derivation nor ten thousand manifests hold up a key that is pressed.
  */
 import type { Failure, JobEvent } from '../../jobs/job.ts';
+import type { ListedPoint } from '../../jobs/points.ts';
 import type { StorageSettings } from '../../repository/stores/settings.ts';
+import type { DiskRow } from '../state/disks.ts';
 
 /** Where the repository is. */
 export interface Place {
@@ -12,6 +14,9 @@ export interface Place {
   /** Whether the line or the environment gave a passphrase. */
   readonly passphraseGiven: boolean;
 }
+
+/** All disks come first: that is what the first screen shows. Then the points, by and by. */
+export type PointsPart = { readonly disks: readonly DiskRow[] } | { readonly points: readonly ListedPoint[] };
 
 export type ToEngine =
   /** Comes first, and again when another repository is opened. */
@@ -24,8 +29,8 @@ export type ToEngine =
 
 export type FromEngine =
   | { readonly tell: 'event'; readonly id: number; readonly event: JobEvent }
-  /** A piece of a long list; the rest comes later, `result` last. */
-  | { readonly tell: 'part'; readonly id: number; readonly items: readonly unknown[] }
+  /** A piece of the list of points; the rest comes later, `result` last. */
+  | { readonly tell: 'part'; readonly id: number; readonly part: PointsPart }
   | { readonly tell: 'result'; readonly id: number; readonly result: unknown }
   | { readonly tell: 'failure'; readonly id: number; readonly failure: Failure }
   | { readonly tell: 'ask' };

@@ -1,7 +1,8 @@
 /** The first screen: every disk, how old its newest point is, and how it fares. */
 
 import { formatSize } from '../../cli/units.ts';
-import { type DiskRow, visibleDisks } from '../state/selectors.ts';
+import type { DiskRow } from '../state/disks.ts';
+import { visibleDisks } from '../state/selectors.ts';
 import type { State } from '../state/state.ts';
 import { formatAge } from '../view/format.ts';
 import { sparkline } from '../view/glyphs.ts';

@@ -4,11 +4,21 @@ import type { Failure, JobEvent } from '../../jobs/job.ts';
 import type { ListedPoint } from '../../jobs/points.ts';
 import type { Place } from '../engine/protocol.ts';
 import type { Role } from '../view/line.ts';
+import type { DiskRow } from './disks.ts';
 import { edit, editText, type Form, type FormKey } from './form.ts';
 import { hasWarnings, hearEvent, type JobState, type JobView, newJob } from './job-view.ts';
 import { asked, came, failed, type Loaded, nothing } from './loaded.ts';
 import { rowCount, stepOf, visiblePoints } from './selectors.ts';
-import type { DiskName, FilesView, KeyedSlots, ScreenName, Slots, Sorting, State } from './state.ts';
+import {
+  type DiskName,
+  type FilesView,
+  firstState,
+  type KeyedSlots,
+  type ScreenName,
+  type Slots,
+  type Sorting,
+  type State,
+} from './state.ts';
 
 /** Lines of the log that are kept. */
 const logKept = 1000;
@@ -39,6 +49,7 @@ export type Action =
       readonly now: number;
     }
   | { readonly type: 'failed-of'; readonly slot: keyof KeyedSlots; readonly key: string; readonly failure: Failure }
+  | { readonly type: 'disks'; readonly disks: readonly DiskRow[] }
   | { readonly type: 'disk'; readonly disk: DiskName | null }
   | { readonly type: 'sort'; readonly sorting: Sorting }
   | { readonly type: 'zone' }
@@ -87,8 +98,11 @@ export function reduce(state: State, action: Action): State {
       return settle({ ...state, size: { columns: action.columns, rows: action.rows } });
     case 'connection':
       return { ...state, connection: action.to, trouble: action.trouble ?? null };
-    case 'place':
-      return { ...state, place: action.place };
+    case 'place': {
+      const isSame = state.place?.location === action.place.location;
+      const { slots, keyed, disks, disk } = isSame ? state : firstState(state.now, action.place);
+      return { ...state, place: action.place, slots, keyed, disks, disk };
+    }
     case 'go':
       return go(state, action.screen, action.from ?? 'here');
     case 'back':
@@ -111,6 +125,8 @@ export function reduce(state: State, action: Action): State {
       return withKeyed(state, action, () => came(action.value, action.now));
     case 'failed-of':
       return withKeyed(state, action, (before) => failed(before, action.failure));
+    case 'disks':
+      return settle({ ...state, disks: action.disks });
     case 'disk':
       return settle({ ...state, disk: action.disk, cursors: { ...state.cursors, points: 0, chain: 0 } });
     case 'sort':

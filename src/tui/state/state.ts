@@ -14,6 +14,7 @@ import type { ShownPoint } from '../../jobs/show.ts';
 import type { OpenFiles } from '../engine/drives.ts';
 import type { Place } from '../engine/protocol.ts';
 import type { Role } from '../view/line.ts';
+import type { DiskRow } from './disks.ts';
 import type { Form } from './form.ts';
 import type { JobView } from './job-view.ts';
 import { type Loaded, nothing } from './loaded.ts';
@@ -94,6 +95,8 @@ export interface State {
   readonly before: readonly ScreenName[];
   readonly slots: { readonly [Name in keyof Slots]: Loaded<Slots[Name]> };
   readonly keyed: { readonly [Name in keyof KeyedSlots]: Readonly<Record<string, Loaded<KeyedSlots[Name]>>> };
+  /** All disks, as long as their points are on their way. */
+  readonly disks: readonly DiskRow[];
   /** The disk whose points are shown; null for all. */
   readonly disk: DiskName | null;
   readonly sorting: Sorting;
@@ -146,6 +149,7 @@ export function firstState(now: number, place: Place | null): State {
       found: nothing,
     },
     keyed: { details: {}, maps: {}, holders: {} },
+    disks: [],
     disk: null,
     sorting: 'newest',
     point: null,

@@ -171,13 +171,13 @@ export class S3Store implements ObjectStore {
     });
   }
 
-  async getListed(names: readonly string[]): Promise<(Buffer | null | StrataError)[]> {
+  async getListed(names: readonly string[], all = names): Promise<(Buffer | null | StrataError)[]> {
     if (this.#records === null) return this.getAll(names);
     const kept = await this.#records.find(names);
     const missing = names.filter((name) => !kept.has(name));
     const fetched = new Map((await this.getAll(missing)).map((content, index) => [missing[index] ?? '', content]));
     const whole = [...fetched].filter((entry): entry is [string, Buffer] => Buffer.isBuffer(entry[1]));
-    await this.#records.keep(new Map(whole), new Set(names));
+    await this.#records.keep(new Map(whole), new Set(all));
     return names.map((name) => kept.get(name) ?? fetched.get(name) ?? null);
   }
 

@@ -1,0 +1,30 @@
+/** Starts the engine's process. It takes as long to get ready as the one that draws, so it is started before all else is loaded. */
+import { type ChildProcess, fork } from 'node:child_process';
+
+let early: ChildProcess | undefined;
+
+/** Starts an engine for who asks for one soon. When nobody does, this process can end, and the engine with it. */
+export function startEarly(): void {
+  early = start();
+  early.unref();
+  early.channel?.unref();
+}
+
+/** The engine that was started early, or another one. */
+export function startEngine(): ChildProcess {
+  const child = early;
+  early = undefined;
+  if (child === undefined || !child.connected) return start();
+  child.ref();
+  child.channel?.ref();
+  return child;
+}
+
+function start(): ChildProcess {
+  const [, program = ''] = process.argv;
+  // A group of its own: keys that the terminal turns into signals are not for it.
+  return fork(program, [engineWord], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+}
+
+/** The word by which the program becomes an engine; not for people. */
+export const engineWord = 'serve-tui';
