@@ -65,7 +65,8 @@ export async function firstReadable(
 ): Promise<Point | null> {
   for (const point of points) {
     try {
-      return { ...point, manifest: await readManifest(repo, point.id) };
+      // Read just now, if it was not known.
+      return { ...point, manifest: repo.recent(point.id) ?? (await readManifest(repo, point.id)) };
     } catch (error) {
       if (isStrataError(error, 'MANIFEST_DAMAGED')) damaged(error.message);
       // Removed since it was listed.
