@@ -22,9 +22,26 @@ class Stream {
     return run < 2 ? 0 : std::min<uint64_t>(uint64_t{1} << (18 + run), kMostAhead);
   }
 
+  struct Range {
+    uint64_t from = 0, until = 0;
+  };
+  // After `note`: what of a content that lies elsewhere is worth asking for, though it is not to be opened yet, when one reads up to `end`. Mostly
+  // nothing: it is told of in large pieces, each once.
+  Range next_to_fetch(uint64_t end) {
+    if (run_.load(std::memory_order_relaxed) < kSureRun) return {};
+    uint64_t from = std::max(fetched_.load(std::memory_order_relaxed), end);
+    if (from > end + kMostFetched) from = end;  // told of at another place
+    if (from > end + kMostFetched / 2) return {};
+    fetched_.store(end + kMostFetched, std::memory_order_relaxed);
+    return {from, end + kMostFetched};
+  }
+
  private:
   static constexpr uint64_t kSlack = 4 << 20, kMostAhead = 8 << 20;
-  std::atomic<uint64_t> next_{0};
+  // Of a disk, in bytes; less than a Remote keeps, so that nothing is dropped before it is read.
+  static constexpr uint64_t kMostFetched = 32 << 20;
+  static constexpr uint32_t kSureRun = 4;
+  std::atomic<uint64_t> next_{0}, fetched_{0};
   std::atomic<uint32_t> run_{0};
 };
 

@@ -33,6 +33,17 @@ void Point::read(uint64_t offset, std::span<uint8_t> out, uint64_t ahead) {
   }
 }
 
+void Point::fetch(uint64_t offset, uint64_t length) {
+  const uint32_t block = block_size();
+  const uint64_t end = std::min(size_, offset + length);
+  thread_local std::vector<BlockEntry> entries;
+  for (uint64_t at = offset / block; at * block < end; at += entries.size()) {
+    entries.resize(static_cast<size_t>(std::min((end - 1) / block + 1 - at, kEntries)));
+    map_.read(at, entries);
+    store_->fetch(entries);
+  }
+}
+
 Image::Image(std::shared_ptr<Point> point, std::vector<Segment> segments, Bytes literals, uint64_t size)
     : point_(std::move(point)), segments_(std::move(segments)), literals_(std::move(literals)), size_(size) {
   uint64_t expected = 0;
@@ -57,6 +68,7 @@ size_t Image::find(uint64_t offset) const {
 void Image::read(Stream& stream, uint64_t offset, std::span<uint8_t> out) {
   if (out.empty()) return;
   const uint64_t ahead = stream.note(offset, out.size());
+  if (point_->is_far()) fetch(stream.next_to_fetch(offset + out.size()));
   for (size_t done = 0, segment = find(offset); done < out.size(); segment++) {
     const Segment& it = segments_[segment];
     const uint64_t at = offset + done, within = at - it.start;
@@ -74,6 +86,17 @@ void Image::read(Stream& stream, uint64_t offset, std::span<uint8_t> out) {
         break;
     }
     done += length;
+  }
+}
+
+void Image::fetch(Stream::Range range) {
+  const uint64_t until = std::min(range.until, size_);
+  if (range.from >= until) return;
+  for (size_t segment = find(range.from); segment < segments_.size() && segments_[segment].start < until; segment++) {
+    const Segment& it = segments_[segment];
+    if (it.kind != Kind::disk) continue;
+    const uint64_t from = std::max(range.from, it.start);
+    point_->fetch(it.from + (from - it.start), std::min(until, end_of(segment)) - from);
   }
 }
 

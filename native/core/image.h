@@ -17,6 +17,9 @@ class Point {
 
   // Fills `out` with the disk's bytes from `offset`, zeros past its end, and has `ahead` bytes more opened by others.
   void read(uint64_t offset, std::span<uint8_t> out, uint64_t ahead);
+  // Has what lies elsewhere of the disk's bytes on its way.
+  void fetch(uint64_t offset, uint64_t length);
+  bool is_far() const { return store_->is_far(); }
 
  private:
   const std::shared_ptr<ReadStore> store_;
@@ -42,6 +45,7 @@ class Image : public Content {
 
  private:
   size_t find(uint64_t offset) const;
+  void fetch(Stream::Range range);
   uint64_t end_of(size_t segment) const { return segment + 1 < segments_.size() ? segments_[segment + 1].start : size_; }
 
   const std::shared_ptr<Point> point_;

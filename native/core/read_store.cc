@@ -79,6 +79,19 @@ bool ReadStore::announce(const BlockEntry& entry) {
   return true;
 }
 
+void ReadStore::fetch(std::span<const BlockEntry> entries) {
+  for (size_t i = 0; i < entries.size();) {
+    const BlockEntry& first = entries[i];
+    if (first.pack == 0) {
+      i++;
+      continue;
+    }
+    uint64_t end = first.offset;
+    for (; i < entries.size() && entries[i].pack == first.pack && entries[i].offset == end; i++) end += entries[i].length;
+    folder_.will_need(table_.id(first.pack), first.offset, end - first.offset);
+  }
+}
+
 void ReadStore::work() {
   while (true) {
     BlockEntry entry;

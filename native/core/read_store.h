@@ -35,6 +35,11 @@ class ReadStore {
   // is no use in announcing more now.
   bool announce(const BlockEntry& entry);
 
+  // Whether packs are fetched from elsewhere.
+  bool is_far() const { return options_.packs.remote != nullptr; }
+  // Has the frames of blocks on their way, neighbours as one range.
+  void fetch(std::span<const BlockEntry> entries);
+
   BlockCache::Counters counters() const { return cache_.counters(); }
 
  private:

@@ -178,6 +178,8 @@ TEST(Image, FailsWhereAFrameIsDamagedAndNowhereElse) {
         ASSERT_NO_FATAL_FAILURE(expect(offset, length));
       }
     }
+    // Another thread may have been opening it ahead when it was put right: who reads it then shares that failure.
+    code_of([&] { read(*image, 0, disk.size()); });
     ASSERT_TRUE(read(*image, 0, disk.size()) == disk) << "it was put right";
   }
 }
@@ -323,6 +325,67 @@ TEST(Stream, LooksAheadWhenAReaderGoesOn) {
   uint64_t looked = 0;
   for (int i = 0; i < 1000; i++) looked += random.note(dice.next() >> 18, 4096);
   EXPECT_EQ(looked, 0u);
+}
+
+TEST(Stream, TellsOnceOfWhatIsWorthFetching) {
+  Stream stream;
+  uint64_t told = 0, times = 0;
+  for (uint64_t at = 0; at < 200 << 20; at += 1 << 20) {
+    stream.note(at, 1 << 20);
+    const auto [from, until] = stream.next_to_fetch(at + (1 << 20));
+    if (from == until) continue;
+    EXPECT_EQ(from, std::max<uint64_t>(told, at + (1 << 20)));
+    told = until;
+    times++;
+  }
+  EXPECT_GE(told, uint64_t{216} << 20);
+  EXPECT_LT(times, 16u);
+  // Elsewhere, and back: told of again.
+  for (const uint64_t start : {uint64_t{1} << 40, uint64_t{0}}) {
+    uint64_t first = UINT64_MAX;
+    for (uint64_t at = start; at < start + (8 << 20); at += 1 << 20) {
+      stream.note(at, 1 << 20);
+      const auto [from, until] = stream.next_to_fetch(at + (1 << 20));
+      if (from != until) first = std::min(first, from);
+    }
+    EXPECT_LT(first, start + (8 << 20));
+  }
+}
+
+// Packs in the folder of a repository, seen as if they lay elsewhere.
+struct FarPacks {
+  std::atomic<uint64_t> asked{0};
+  std::shared_ptr<Remote> remote;
+
+  explicit FarPacks(std::filesystem::path folder) {
+    remote = std::make_shared<Remote>(64 << 20, [this, folder](const Remote::Request& request) {
+      Bytes bytes(request.length);
+      const Fd file = open_file(folder / request.name, O_RDONLY, "IO");
+      bytes.resize(static_cast<size_t>(read_at(file.get(), bytes.data(), bytes.size(), request.offset)));
+      asked += bytes.size();
+      remote->deliver(request.number, bytes);
+    });
+  }
+};
+
+TEST(Image, FromAfarIsAskedForWellBeforeItIsOpened) {
+  Dice dice(366);
+  SmallRepository repo(65536, true);
+  const Bytes disk = dice.bytes(48 << 20);
+  repo.backup(disk);
+  FarPacks far(repo.folder.path());
+  const auto store = std::make_shared<ReadStore>(ReadStoreOptions{repo.vault, PackPlace("far", far.remote), 65536, 4 << 20, 1});
+  const auto image = whole(open_point(repo, store, disk.size(), repo.chain));
+  Stream stream;
+  Bytes found(1 << 20);
+  for (uint64_t at = 0; at < disk.size(); at += found.size()) {
+    image->read(stream, at, found);
+    ASSERT_TRUE(std::equal(found.begin(), found.end(), disk.begin() + static_cast<ptrdiff_t>(at))) << at;
+    if (at > 8 << 20) {
+      EXPECT_GE(far.asked, std::min<uint64_t>(disk.size(), at + (16 << 20)));
+    }
+  }
+  EXPECT_LT(far.asked, disk.size() + (2 << 20)) << "nothing is fetched twice";
 }
 
 }  // namespace
