@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { fail } from '../../../errors.ts';
 import { concurrently } from '../../concurrently.ts';
 import type { Bucket, Entry, Lock, Part } from './bucket.ts';
+import { inParts } from './in-parts.ts';
 
 export interface SourceRange {
   readonly key: string;
@@ -32,18 +33,13 @@ export async function joinRanges(
   const keys = [...new Set(ranges.map((range) => range.key))];
   const before = await headsOf(bucket, keys);
   const size = ranges.reduce((sum, { length }) => sum + length, end.length);
-  const uploadId = await bucket.startUpload(key);
-  try {
+  await inParts(bucket, key, size, async (uploadId) => {
     const parts = await concurrently(ranges, partsAtOnce, (range, index): Promise<Part> => {
       const etag = before.get(range.key)?.etag ?? '';
       return bucket.copyPart(key, uploadId, index + 1, { ...range, etag }, signal);
     });
-    parts.push(await bucket.uploadPart(key, uploadId, ranges.length + 1, end, signal));
-    await bucket.finishUpload(key, uploadId, parts, size);
-  } catch (error) {
-    await bucket.abortUpload(key, uploadId).catch(() => undefined);
-    throw error;
-  }
+    return [...parts, await bucket.uploadPart(key, uploadId, ranges.length + 1, end, signal)];
+  });
   try {
     await requireSame(bucket, before);
     await requireCopied(bucket, key, ranges);

@@ -4,6 +4,7 @@ import { fail } from '../../../errors.ts';
 import { concurrently } from '../../concurrently.ts';
 import type { Bucket, Part } from './bucket.ts';
 import type { ImagePart } from './image-parts.ts';
+import { inParts } from './in-parts.ts';
 
 export interface ImageSource {
   readonly parts: readonly ImagePart[];
@@ -32,22 +33,18 @@ export async function sendImage(
     parts.reduce((most, part) => (part.kind === kind ? Math.max(most, part.length) : most), 0);
   const atOnce = Math.min(mostAtOnce, Math.max(1, Math.floor(mostInMemory / Math.max(1, longest('sent')))));
   await withZeros(bucket, key, longest('zeros'), signal, async (zeros) => {
-    const uploadId = await bucket.startUpload(key);
-    try {
-      const made = await concurrently(parts, atOnce, async ({ kind, offset, length }, index): Promise<Part> => {
-        signal.throwIfAborted();
-        const part =
-          kind === 'zeros'
-            ? await bucket.copyPart(key, uploadId, index + 1, { ...zeros, offset: 0, length }, signal)
-            : await bucket.uploadPart(key, uploadId, index + 1, await read(offset, length), signal);
-        arrived(length);
-        return part;
-      });
-      await bucket.finishUpload(key, uploadId, made, size);
-    } catch (error) {
-      await bucket.abortUpload(key, uploadId).catch(() => undefined);
-      throw error;
-    }
+    const send = async (uploadId: string, { kind, offset, length }: ImagePart, number: number): Promise<Part> => {
+      signal.throwIfAborted();
+      const part =
+        kind === 'zeros'
+          ? await bucket.copyPart(key, uploadId, number, { ...zeros, offset: 0, length }, signal)
+          : await bucket.uploadPart(key, uploadId, number, await read(offset, length), signal);
+      arrived(length);
+      return part;
+    };
+    await inParts(bucket, key, size, (uploadId) =>
+      concurrently(parts, atOnce, (part, index) => send(uploadId, part, index + 1)),
+    );
   });
   await requireZeros(
     bucket,
@@ -92,18 +89,13 @@ async function withZeros(
 }
 
 async function multiply(bucket: Bucket, zeros: Zeros, key: string, length: number, signal: AbortSignal): Promise<void> {
-  const uploadId = await bucket.startUpload(key);
-  try {
-    const numbers = Array.from({ length: Math.ceil(length / sentZeros) }, (_, index) => index + 1);
-    const made = await concurrently(numbers, mostAtOnce, (number) => {
+  const numbers = Array.from({ length: Math.ceil(length / sentZeros) }, (_, index) => index + 1);
+  await inParts(bucket, key, length, (uploadId) =>
+    concurrently(numbers, mostAtOnce, (number) => {
       const part = { ...zeros, offset: 0, length: Math.min(sentZeros, length - (number - 1) * sentZeros) };
       return bucket.copyPart(key, uploadId, number, part, signal);
-    });
-    await bucket.finishUpload(key, uploadId, made, length);
-  } catch (error) {
-    await bucket.abortUpload(key, uploadId).catch(() => undefined);
-    throw error;
-  }
+    }),
+  );
 }
 
 /** Both ends of parts that the server made, of many of them some. */

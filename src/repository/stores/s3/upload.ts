@@ -8,6 +8,7 @@ import { concurrently } from '../../concurrently.ts';
 import { SpareBuffers } from '../spare-buffers.ts';
 import type { ArrivedPart, Bucket, Lock, Part, Unfinished } from './bucket.ts';
 import { answerOf, isBroken } from './failure.ts';
+import { inParts } from './in-parts.ts';
 
 /** What a server takes for a part that is not the last. */
 export const smallestPart = 5 * 1024 ** 2;
@@ -42,8 +43,7 @@ export async function uploadFile(
       }
     }
     await bucket.requireFree(key);
-    const uploadId = await bucket.startUpload(key);
-    await uploadParts({ bucket, key, uploadId, arrived: [], size, read, lock, signal });
+    await uploadParts({ bucket, key, arrived: [], size, read, lock, signal });
   } finally {
     await file.close();
   }
@@ -59,7 +59,7 @@ export async function resumeUpload(
   const file = await open(path, 'r');
   try {
     const arrived = await bucket.arrivedParts(key, uploadId);
-    await uploadParts({ bucket, key, uploadId, arrived, ...(await contentOf(file, path)), ...how });
+    await uploadParts({ bucket, key, begun: uploadId, arrived, ...(await contentOf(file, path)), ...how });
   } finally {
     await file.close();
   }
@@ -84,29 +84,25 @@ async function contentOf(file: FileHandle, path: string): Promise<Content> {
 interface Parts extends Content, HowToUpload {
   readonly bucket: Bucket;
   readonly key: string;
-  readonly uploadId: string;
+  /** Of an upload that somebody began. */
+  readonly begun?: string;
   readonly arrived: readonly ArrivedPart[];
 }
 
-async function uploadParts({ bucket, key, uploadId, arrived, size, read, lock, signal }: Parts): Promise<void> {
+async function uploadParts({ bucket, key, begun, arrived, size, read, lock, signal }: Parts): Promise<void> {
   const partSize = Math.max(smallestPart, Math.ceil(size / mostParts));
   const numbers = Array.from({ length: Math.ceil(size / partSize) }, (_, index) => index + 1);
-  try {
-    const parts = await concurrently(numbers, partsAtOnce, async (number): Promise<Part> => {
-      const offset = (number - 1) * partSize;
-      const body = await read(offset, Math.min(partSize, size - offset));
-      const there = arrived.find((part) => part.number === number);
-      const isThere = there !== undefined && isOf(there, body);
-      const part = isThere ? there : await bucket.uploadPart(key, uploadId, number, body, signal);
-      bodies.give(body);
-      return part;
-    });
-    await bucket.finishUpload(key, uploadId, parts, size, lock);
-  } catch (error) {
-    // What is left of it costs money until it is removed; a later run removes it if this cannot.
-    await bucket.abortUpload(key, uploadId).catch(() => undefined);
-    throw error;
-  }
+  const send = async (uploadId: string, number: number): Promise<Part> => {
+    const offset = (number - 1) * partSize;
+    const body = await read(offset, Math.min(partSize, size - offset));
+    const there = arrived.find((part) => part.number === number);
+    const isThere = there !== undefined && isOf(there, body);
+    const part = isThere ? there : await bucket.uploadPart(key, uploadId, number, body, signal);
+    bodies.give(body);
+    return part;
+  };
+  const sendAll = (uploadId: string) => concurrently(numbers, partsAtOnce, (number) => send(uploadId, number));
+  await inParts(bucket, key, size, sendAll, { begun, lock });
 }
 
 /** Whether a part is of these bytes. Where servers do not name it by its MD5 it is sent again. */
