@@ -4,9 +4,9 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { addFile, makeImage, mib, run } from './images.ts';
-import { type Json, openBench, passphrase, sha256 } from './strata.ts';
+import { type Json, openBench, sha256 } from './strata.ts';
 
-const bench = await openBench(passphrase);
+const bench = await openBench();
 const env = { STRATA_REPO: bench.path('repo') };
 const images = { first: bench.path('first.img'), second: bench.path('second.img') };
 const points = { first: '', second: '', long: '' };
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await makeImage(images.first, 24);
   await run('cp', ['--sparse=always', images.first, images.second]);
   await addFile(images.second, 'added', randomBytes(mib));
-  await bench.document(['init'], { env });
+  await bench.document(['init', '--no-encryption'], { env });
   for (const name of ['first', 'second'] as const) {
     const words = ['backup', images[name], '--machine', 'm', '--disk', 'd'];
     points[name] = (await result(...words)).point;

@@ -2,9 +2,9 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { addFile, flipByte, makeImage, run } from './images.ts';
-import { type Json, openBench, passphrase, sha256 } from './strata.ts';
+import { type Json, openBench, sha256 } from './strata.ts';
 
-const bench = await openBench(passphrase);
+const bench = await openBench();
 const env = { STRATA_REPO: bench.path('repo'), TMPDIR: bench.folder };
 const image = bench.path('disk.img');
 const socket = bench.path('nbd.sock');
@@ -12,7 +12,7 @@ const uri = `nbd+unix:///?socket=${socket}`;
 
 beforeAll(async () => {
   await makeImage(image, 24);
-  await bench.document(['init'], { env });
+  await bench.document(['init', '--no-encryption'], { env });
   await bench.events(['backup', image, '--machine', 'm', '--disk', 'd'], { env });
 });
 

@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { makeBytes } from '../model/bytes.ts';
-import { type Json, openBench, passphrase, sha256, treeDigest } from './strata.ts';
+import { type Json, openBench, sha256, treeDigest } from './strata.ts';
 
-const bench = await openBench(passphrase);
+const bench = await openBench();
 const repo = bench.path('repo');
 const disk = bench.path('disk.img');
 const mib = 1024 ** 2;
@@ -34,7 +34,7 @@ async function expectContent(point: string, like: string): Promise<void> {
 const ids: string[] = [];
 
 beforeAll(async () => {
-  await bench.document(at('init'));
+  await bench.document(at('init', '--no-encryption'));
   for (let n = 0; n < 5; n++) ids.push(await backup(n));
 }, 120_000);
 
