@@ -6,7 +6,7 @@ import { askRepository } from './control/perform.ts';
 import { Ui } from './control/ui.ts';
 import { EngineProcess } from './engine/engine.ts';
 import type { Place } from './engine/protocol.ts';
-import { newForm } from './state/form.ts';
+import { newForm, secretField } from './state/form.ts';
 import { isLively } from './state/selectors.ts';
 import { firstState } from './state/state.ts';
 import { Store } from './state/store.ts';
@@ -86,7 +86,7 @@ function askPassphrase(ui: Ui, problem: string | null): void {
   const form = newForm({
     title: 'Passphrase',
     text: [`${ui.state.place?.location ?? ''} is encrypted.`],
-    fields: [{ kind: 'secret', name: 'passphrase', label: 'Passphrase', value: '', cursor: 0 }],
+    fields: [secretField('passphrase', 'Passphrase')],
     does: 'open',
     intent: { do: 'passphrase' },
   });

@@ -1,5 +1,5 @@
 /** The terminal UI as a person uses it: in a real terminal, on a real repository, with real mounts and restores. */
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findCommand } from '../../src/jobs/find-command.ts';
@@ -68,6 +68,7 @@ function isThere(pid: number): boolean {
 
 beforeAll(async () => {
   await mkdir(out);
+  await writeFile(bench.path('pass'), passphrase, { mode: 0o600 });
   await makeImage(image, 24);
   await bench.document(['init'], { env: repo });
   for (const n of [1, 2, 3, 4]) {
@@ -156,6 +157,100 @@ describe.skipIf(trouble)('on a terminal', () => {
       })
       .toBe(false);
     await quit();
+  });
+
+  test.skipIf(!drives)('it compares a file across points', async () => {
+    await openPoints();
+    await tmux.keys('Enter');
+    await tmux.shows('whole disk');
+    await tmux.keys('Enter');
+    await tmux.shows('greeting-4');
+    await tmux.keys('/');
+    await tmux.keys('-l', 'greeting-2');
+    await tmux.keys('Enter', 'v');
+    await tmux.shows('Compare greeting-2 across points');
+    await tmux.keys('Enter');
+    const screen = await tmux.shows('1 content in 4 points');
+    expect(screen.match(/7 B, of .* as before/g)).toHaveLength(2);
+    expect(screen).toMatch(/ {2}new$/m);
+    expect(screen).toContain('not there');
+    await quit();
+  });
+
+  test('it serves a point over NBD while its job runs', async () => {
+    const socket = bench.path('nbd.sock');
+    await openPoints();
+    await tmux.keys('n');
+    await tmux.shows('path of a socket');
+    await tmux.keys('C-u');
+    await tmux.line(socket);
+    await tmux.keys('Enter');
+    await tmux.shows('listens on nbd+unix:');
+    expect((await stat(socket)).isSocket()).toBe(true);
+    await tmux.keys('x');
+    await tmux.shows('Cancel job');
+    await tmux.keys('Enter');
+    await tmux.shows('0 clients read 0 B');
+    await quit();
+  });
+
+  test('it looks for damage, adds, changes and removes a passphrase, and saves a job', async () => {
+    await open();
+    await tmux.shows('web1');
+    await tmux.keys('7');
+    await tmux.shows('aes-256-gcm');
+    await tmux.keys('r');
+    await tmux.shows('write nothing');
+    await tmux.keys('Enter', 'Enter');
+    await tmux.shows('nothing is damaged');
+    await tmux.keys('p');
+    await tmux.shows('add one');
+    await tmux.keys('Enter');
+    await tmux.shows('New passphrase');
+    await tmux.line('another');
+    await tmux.line('anothre');
+    await tmux.line('safe');
+    await tmux.shows('the two are not the same');
+    await tmux.keys('BTab', 'C-u');
+    await tmux.line('another');
+    await tmux.keys('Enter');
+    await tmux.shows('the passphrase is added');
+    const added = /key +(\w{8}) .* safe/.exec(await tmux.shows(/key .* safe/))?.[1] ?? '';
+    await tmux.keys('p');
+    await tmux.shows('add one');
+    await tmux.keys('Left');
+    await tmux.shows(`remove ${added} safe`);
+    await tmux.keys('Enter');
+    await tmux.shows(`Type ${added} to go on`);
+    await tmux.line(added);
+    await tmux.shows(`key ${added} is removed`);
+    await tmux.keys('p');
+    await tmux.shows('add one');
+    await tmux.keys('Right', 'Enter');
+    await tmux.shows('Change the passphrase');
+    await tmux.line('for a moment');
+    await tmux.line('for a moment');
+    await tmux.shows('the passphrase is changed');
+    // What it remembers is the new one: changing it back needs no question.
+    await tmux.keys('p');
+    await tmux.shows('add one');
+    await tmux.keys('Right', 'Enter');
+    await tmux.shows('Change the passphrase');
+    await tmux.line(passphrase);
+    await tmux.line(passphrase);
+    await tmux.shows(/the passphrase is changed/);
+    await tmux.keys('5');
+    await tmux.shows('DOES');
+    await tmux.keys('a');
+    await tmux.shows('File with the passphrase');
+    await tmux.line('nightly');
+    await tmux.keys('Enter');
+    await tmux.line(image);
+    await tmux.keys('Enter');
+    await tmux.line(bench.path('pass'));
+    await tmux.shows('saved: ');
+    await quit();
+    expect(await bench.document(['job', 'list'], { env: { ...environment } })).toMatchObject([{ name: 'nightly' }]);
   });
 
   test.skipIf(!drives)('it mounts, and unmounts what nobody uses', async () => {

@@ -142,6 +142,7 @@ export const commands = {
       return point.kind === 'incremental' || `it is a ${point.kind} point: it stands on no other`;
     },
   },
+  serve: { label: 'serve over NBD', keys: ['n'], screens: onPoint, group: 'do', enabled: pointChosen },
   sort: { label: 'sort', keys: ['s'], screens: ['points'], footer: 7, group: 'do' },
   backup: { label: 'back up', keys: ['b'], screens: onDisk, footer: 8, group: 'do', enabled: ready },
   consolidate: { label: 'consolidate', keys: ['C'], screens: onDisk, footer: 9, group: 'do', enabled: diskChosen },
@@ -150,6 +151,15 @@ export const commands = {
 
   copyOut: { label: 'copy out', keys: ['c'], screens: ['files'], footer: 3, group: 'do', enabled: fileChosen },
   search: { label: 'search below', keys: ['f'], screens: ['files'], footer: 4, group: 'do' },
+
+  fileVersions: {
+    label: 'compare across points',
+    keys: ['v'],
+    screens: ['files'],
+    footer: 5,
+    group: 'do',
+    enabled: (state) => visibleFiles(state)[state.cursors.files ?? 0]?.kind === 'file' || 'this is no file; choose one',
+  },
 
   unmount: { label: 'unmount', keys: ['u'], screens: ['mounts'], footer: 1, group: 'do', enabled: mountChosen },
   forceUnmount: {
@@ -171,6 +181,7 @@ export const commands = {
       slots.mounts.value?.some(({ state }) => state === 'leftover') === true || 'no dead process left anything',
   },
   cancel: { label: 'cancel', keys: ['x'], screens: ['jobs', 'job'], footer: 2, group: 'do', enabled: jobRuns },
+  addJob: { label: 'save a job', keys: ['a'], screens: ['jobs'], footer: 3, group: 'do', enabled: ready },
   nextDifference: { label: 'next', keys: ['n'], screens: ['compare'], footer: 1, group: 'move' },
   previousDifference: { label: 'previous', keys: ['N'], screens: ['compare'], footer: 2, group: 'move' },
   policy: { label: 'change policy', keys: ['e'], screens: ['plan'], footer: 2, group: 'do' },
@@ -199,6 +210,18 @@ export const commands = {
     group: 'do',
     enabled: ({ slots }) =>
       (slots.contents.value?.forgotten.length ?? 0) > 0 || 'no forgotten point can be brought back',
+  },
+  repair: { label: 'repair', keys: ['r'], screens: ['repository'], footer: 5, group: 'do', enabled: ready },
+  keys: {
+    label: 'passphrases',
+    keys: ['p'],
+    screens: ['repository'],
+    footer: 6,
+    group: 'do',
+    enabled: ({ slots }) => {
+      if (slots.contents.value === null) return 'the repository is still being read';
+      return slots.contents.value.keys.length > 0 || 'it is not encrypted: it has no passphrase';
+    },
   },
   doctor: { label: 'this machine', keys: ['D'], screens: ['repository'], footer: 4, group: 'go', enabled: ready },
 

@@ -1,9 +1,10 @@
 /** The file browser: a point is attached when its files are opened and detached when they are left. */
-import { newForm, textField } from '../state/form.ts';
+import type { ListedPoint } from '../../jobs/points.ts';
+import { choiceField, newForm, textField } from '../state/form.ts';
 import { isRunning } from '../state/job-view.ts';
 import { partitionsOf, pointOf, visibleFiles } from '../state/selectors.ts';
 import { formatMoment } from '../view/format.ts';
-import { describeCopy } from './outcomes.ts';
+import { describeCopy, describeVersions } from './outcomes.ts';
 import type { Ui } from './ui.ts';
 
 /** Opens the partition that the cursor is on. */
@@ -113,4 +114,55 @@ export function copyOut(ui: Ui, key: string, name: string, to: string) {
     describe: describeCopy,
   } as const;
   void ui.run(wish).then(() => closeWhenLeft(ui));
+}
+
+/** Asks in how many points the file is looked at. */
+export function askVersions(ui: Ui): void {
+  const { state } = ui;
+  const entry = visibleFiles(state)[state.cursors.files ?? 0];
+  if (entry === undefined) return;
+  const count = pointsFrom(ui).length;
+  const some = [5, 20].filter((few) => few < count);
+  ui.dispatch({
+    type: 'form',
+    form: newForm({
+      title: `Compare ${entry.name} across points`,
+      text: ['Of this point and those before it, each is attached for a moment, and the file is read.'],
+      fields: [
+        choiceField('count', 'Points', [
+          ...some.map((few) => ({ value: String(few), label: `${few} of ${count}` })),
+          { value: String(count), label: `all ${count}` },
+        ]),
+      ],
+      does: 'compare',
+      intent: { do: 'file-versions', key: entry.key, name: entry.name },
+    }),
+  });
+}
+
+/** Compares a file in so many points; the job's screen shows what came of it. */
+export function compareVersions(ui: Ui, { key, name }: { readonly key: string; readonly name: string }, count: number) {
+  const { files, utc } = ui.state;
+  if (files === null) return;
+  const chosen = pointsFrom(ui).slice(0, count);
+  const times = new Map(chosen.map(({ id, time }) => [id, formatMoment(time, utc)]));
+  const request = { points: chosen.map(({ id }) => id), partition: files.partition, key };
+  void ui.run({
+    action: 'compare',
+    subject: name,
+    call: 'fileVersions',
+    request,
+    describe: (result) => describeVersions(result, times, utc),
+  });
+  ui.dispatch({ type: 'job-opened', id: ui.lastJob });
+}
+
+/** The point whose files are open, and those of its disk before it, newest first. */
+function pointsFrom({ state }: Ui): readonly ListedPoint[] {
+  const open = pointOf(state, state.files?.point ?? null);
+  if (open === null) return [];
+  const ofDisk = (state.slots.points.value ?? []).filter(
+    ({ machine, disk }) => machine === open.machine && disk === open.disk,
+  );
+  return ofDisk.slice(ofDisk.indexOf(open));
 }

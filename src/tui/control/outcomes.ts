@@ -5,10 +5,13 @@ import type { BackupResult } from '../../jobs/backup.ts';
 import type { CollectionResult } from '../../jobs/collect.ts';
 import type { ConsolidationResult } from '../../jobs/consolidate.ts';
 import type { CopyOutResult } from '../../jobs/files/copy-out.ts';
+import type { VersionsResult } from '../../jobs/files/versions.ts';
+import type { NbdResult } from '../../jobs/nbd.ts';
+import type { RepairResult } from '../../jobs/repair.ts';
 import type { RestoreResult } from '../../jobs/restore.ts';
 import type { SynthesisResult } from '../../jobs/synthesize.ts';
 import type { VerifyResult } from '../../jobs/verify.ts';
-import { counted } from '../view/format.ts';
+import { counted, formatMoment } from '../view/format.ts';
 import { printable } from '../view/text.ts';
 
 export function describeBackup({ point, kind, bytesRead, bytesStored, seconds, warnings }: BackupResult): string[] {
@@ -75,4 +78,45 @@ export function describeCopy({ to, files, folders, bytes, leftOut, seconds }: Co
     `${counted(files, 'file')}, ${counted(folders, 'folder')}, ${formatSize(bytes)}, copied to ${printable(to)} in ${formatDuration(seconds)}`,
     ...(leftOut > 0 ? [`${leftOut} devices, sockets and pipes were left out`] : []),
   ];
+}
+
+export function describeExport({ clients, requests, errors, bytesRead, bytesWritten }: NbdResult): string[] {
+  return [
+    `${counted(clients, 'client')} read ${formatSize(bytesRead)} and wrote ${formatSize(bytesWritten)}`,
+    `${counted(requests, 'request')}, ${errors} failed`,
+  ];
+}
+
+export function describeRepair({ dryRun, mended, lost, toBackUp, seconds }: RepairResult): string[] {
+  const done = dryRun ? 'could be mended' : 'mended';
+  return [
+    mended.length === 0 && lost.length === 0
+      ? `nothing is damaged; looked for ${formatDuration(seconds)}`
+      : `${done}: ${mended.length}; lost: ${lost.length}; took ${formatDuration(seconds)}`,
+    ...mended.map(({ point, column, reason }) => `${point.slice(0, 8)} ${column}: ${printable(reason)}`),
+    ...lost.map(({ point, machine, disk, offset, length, reason }) => {
+      const where = offset === null ? '' : `, ${length} bytes at ${offset}`;
+      return `lost: ${point.slice(0, 8)} ${machine}/${disk}${where}: ${printable(reason)}`;
+    }),
+    ...toBackUp.map(({ machine, disk }) => `back up ${machine}/${disk}, then repair again`),
+  ];
+}
+
+/** `times`: of the points, for people. */
+export function describeVersions(
+  { versions, contents, seconds }: VersionsResult,
+  times: ReadonlyMap<string, string>,
+  utc: boolean,
+): string[] {
+  const head = `${counted(contents, 'content')} in ${counted(versions.length, 'point')}, looked at in ${formatDuration(seconds)}`;
+  const lines = versions.map(({ point, file, digest, trouble }, index) => {
+    const time = times.get(point) ?? point.slice(0, 8);
+    if (trouble !== null) return `${time}  ${printable(trouble)}`;
+    if (file === null) return `${time}  not there`;
+    const older = versions.slice(index + 1).find((version) => version.trouble === null);
+    const change =
+      older === undefined ? '' : older.digest === null ? 'new' : older.digest === digest ? 'as before' : 'changed';
+    return `${time}  ${formatSize(file.size)}, of ${formatMoment(file.modified, utc)}  ${change}`;
+  });
+  return [head, ...lines];
 }

@@ -15,9 +15,12 @@ import {
 import { type DiskName, type Sorting, tabs } from '../state/state.ts';
 import { formatMoment } from '../view/format.ts';
 import { askPolicy, askToRun } from './consolidation.ts';
-import { askCopy, askSearch, closeWhenLeft, folderUp, openFolder, openPartition } from './files.ts';
+import { askCopy, askSearch, askVersions, closeWhenLeft, folderUp, openFolder, openPartition } from './files.ts';
 import { describeVerify } from './outcomes.ts';
+import { askKeys } from './passphrases.ts';
 import { askWhat } from './restore-wizard.ts';
+import { askJob } from './saved-job.ts';
+import { askServe } from './serve.ts';
 import type { Ui } from './ui.ts';
 
 const sortings: readonly Sorting[] = ['newest', 'oldest', 'largest'];
@@ -70,6 +73,7 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
   protect: (ui) => withPoint(ui, (point) => void protect(ui, point)),
   forget: (ui) => withPoint(ui, (point) => askForget(ui, point)),
   synthesize: (ui) => withPoint(ui, (point) => askSynthesis(ui, point)),
+  serve: (ui) => withPoint(ui, (point) => askServe(ui, point)),
   sort: (ui) => {
     const next = sortings[(sortings.indexOf(ui.state.sorting) + 1) % sortings.length] ?? 'newest';
     ui.dispatch({ type: 'sort', sorting: next });
@@ -82,6 +86,7 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
 
   copyOut: askCopy,
   search: askSearch,
+  fileVersions: askVersions,
 
   unmount: (ui) => void unmount(ui),
   forceUnmount: askForce,
@@ -110,6 +115,7 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
       }),
     });
   },
+  addJob: askJob,
   policy: (ui) => askPolicy(ui, ui.state.policy?.disks?.[0] ?? null),
   runPlan: askToRun,
   collect: (ui) =>
@@ -137,6 +143,29 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
       }),
     });
   },
+  repair: (ui) =>
+    ui.dispatch({
+      type: 'form',
+      form: newForm({
+        title: 'Repair',
+        text: [
+          'Lost block maps are made anew, and damaged blocks are found again where another copy lies. What cannot be had is named; nothing is removed.',
+        ],
+        fields: [
+          choiceField('write', 'Do', [
+            { value: 'no', label: 'say what would be mended, and write nothing' },
+            { value: 'yes', label: 'mend it' },
+          ]),
+          choiceField('read', 'Read', [
+            { value: 'all', label: 'all blocks, which can last' },
+            { value: 'known', label: 'only what is known to be damaged' },
+          ]),
+        ],
+        does: 'go',
+        intent: { do: 'repair' },
+      }),
+    }),
+  keys: askKeys,
   doctor: (ui) => {
     ui.dispatch({ type: 'emptied', slot: 'doctor' });
     ui.dispatch({ type: 'go', screen: 'doctor' });

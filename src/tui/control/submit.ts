@@ -4,10 +4,13 @@ import { valuesOf, whyNot } from '../state/form.ts';
 import type { Checked, Deed } from '../state/intent.ts';
 import { formatMoment } from '../view/format.ts';
 import { consolidate, plan } from './consolidation.ts';
-import { copyOut, search } from './files.ts';
-import { describeBackup, describeCollection, describeSynthesis } from './outcomes.ts';
+import { compareVersions, copyOut, search } from './files.ts';
+import { describeBackup, describeCollection, describeRepair, describeSynthesis } from './outcomes.ts';
+import { askAboutKey, removeKey, setPassphrase } from './passphrases.ts';
 import { verify } from './perform.ts';
 import { askHow, askToConfirm, askWhere, chosenPart, restore } from './restore-wizard.ts';
+import { addJob } from './saved-job.ts';
+import { serve } from './serve.ts';
 import type { Ui } from './ui.ts';
 
 type Values = Readonly<Record<string, string>>;
@@ -39,6 +42,14 @@ export function submit(ui: Ui) {
       return open(ui, values.location ?? '');
     case 'backup':
       return backup(ui, values);
+    case 'serve':
+      return serve(ui, intent.point, values);
+    case 'add-job':
+      return void addJob(ui, values);
+    case 'keys':
+      return askAboutKey(ui, form, values);
+    case 'new-passphrase':
+      return setPassphrase(ui, intent.changes, values);
     case 'mount':
       return void mount(ui, intent, values);
     default:
@@ -90,6 +101,15 @@ async function act(ui: Ui, intent: Deed, values: Values): Promise<void> {
         request,
         describe: describeSynthesis,
       });
+      return readAgain(ui);
+    }
+    case 'remove-key':
+      return removeKey(ui, intent.id);
+    case 'file-versions':
+      return compareVersions(ui, intent, Number(values.count));
+    case 'repair': {
+      const request = { dryRun: values.write !== 'yes', quick: values.read === 'known', drop: false };
+      await ui.run({ action: 'repair', subject: 'repository', call: 'repair', request, describe: describeRepair });
       return readAgain(ui);
     }
     case 'collect': {
@@ -164,5 +184,5 @@ async function forget(ui: Ui, { point }: Extract<Deed, { do: 'forget' }>): Promi
 
 function readAgain(ui: Ui): void {
   ui.loadPoints();
-  ui.dispatch({ type: 'emptied', slot: 'contents' });
+  ui.contentsChanged();
 }

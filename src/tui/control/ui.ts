@@ -8,6 +8,7 @@ import type { Action } from '../state/reducer.ts';
 import type { KeyedSlots, Slots, State } from '../state/state.ts';
 import type { Store } from '../state/store.ts';
 import type { Role } from '../view/line.ts';
+import { Queue } from './queue.ts';
 
 export interface Surroundings {
   readonly store: Store;
@@ -32,6 +33,12 @@ export interface JobWish<Name extends CallName> {
   readonly then?: (result: Result<Name>) => void;
 }
 
+/** These go one after the other; a restore, a copy or an export waits for nobody. */
+const inTurn: ReadonlySet<CallName> = new Set(['backup', 'verify', 'repair', 'synthesize', 'consolidate', 'collect']);
+
+/** What is said of a job that was cancelled in the queue. */
+const neverBegan: Failure = { code: 'INTERRUPTED', message: 'it had not begun yet', hint: '', exitCode: 130 };
+
 /** The calls whose result is what is asked for. */
 type CallGiving<Value> = { [Name in CallName]: Result<Name> extends Value ? Name : never }[CallName];
 
@@ -40,6 +47,7 @@ export class Ui {
   readonly #calls = new Map<number, { cancel(): void }>();
   #engine: Engine;
   #lastJob = 0;
+  readonly #queue = new Queue();
   /** Answers that come late must not take the place of newer ones. */
   readonly #turns = new Map<string, number>();
 
@@ -165,6 +173,11 @@ export class Ui {
     );
   }
 
+  /** What lies in the repository changed: it is asked for again, if anybody has looked at it. */
+  contentsChanged(): void {
+    if (this.state.slots.contents.at !== null) this.load('contents', 'contents', {});
+  }
+
   call<Name extends CallName>(name: Name, request: Request<Name>, options: CallOptions = {}): Call<Result<Name>> {
     return this.#engine.call(name, request, {
       onEvent: (event) => {
@@ -174,21 +187,28 @@ export class Ui {
     });
   }
 
-  /** Runs something long; it is seen on the screen of jobs. */
+  /** The job that was asked for last. */
+  get lastJob(): number {
+    return this.#lastJob;
+  }
+
+  /** Runs something long, when it is its turn; it is seen on the screen of jobs. */
   async run<Name extends CallName>(wish: JobWish<Name>): Promise<Result<Name> | null> {
     const id = ++this.#lastJob;
     const { action, subject } = wish;
-    this.dispatch({ type: 'job-began', id, action, subject, now: this.now });
-    this.log(`job ${id} ${action} ${subject}: began`, 'text');
-    const call = this.call(wish.call, wish.request, {
-      onEvent: (event) => {
-        this.dispatch({ type: 'job-event', id, event, now: this.now });
-        if (event.event === 'warning') this.log(`job ${id}: ${event.message}`, 'warn');
-      },
-    });
-    this.#calls.set(id, call);
+    const goesInTurn = inTurn.has(wish.call);
+    const isQueued = goesInTurn && this.#queue.isBusy;
+    this.dispatch({ type: 'job-began', id, action, subject, isQueued, now: this.now });
+    this.log(`job ${id} ${action} ${subject}: ${isQueued ? 'queued' : 'began'}`, 'text');
+    if (isQueued) this.notice(`${action} ${subject} begins when what is at work has ended: 5`);
+    const waiting = new AbortController();
+    this.#calls.set(id, { cancel: () => waiting.abort(new CallFailure(neverBegan)) });
+    const begin = () => {
+      if (isQueued) this.dispatch({ type: 'job-started', id, now: this.now });
+      return this.#start(id, wish);
+    };
     try {
-      const result = await call.result;
+      const result = await (goesInTurn ? this.#queue.next(waiting.signal, begin) : begin());
       const outcome = wish.describe(result);
       wish.then?.(result);
       this.dispatch({ type: 'job-ended', id, outcome, failure: null, now: this.now });
@@ -202,6 +222,17 @@ export class Ui {
     } finally {
       this.#calls.delete(id);
     }
+  }
+
+  #start<Name extends CallName>(id: number, wish: JobWish<Name>): Promise<Result<Name>> {
+    const call = this.call(wish.call, wish.request, {
+      onEvent: (event) => {
+        this.dispatch({ type: 'job-event', id, event, now: this.now });
+        if (event.event === 'warning') this.log(`job ${id}: ${event.message}`, 'warn');
+      },
+    });
+    this.#calls.set(id, call);
+    return call.result;
   }
 
   cancel(job: number): void {

@@ -5,12 +5,19 @@ import type { BackupRequest } from '../../jobs/backup.ts';
 import type { CollectionRequest } from '../../jobs/collect.ts';
 import type { ConsolidationRequest } from '../../jobs/consolidate.ts';
 import type { CopyOutRequest } from '../../jobs/files/copy-out.ts';
+import type { VersionsRequest } from '../../jobs/files/versions.ts';
 import type { Job } from '../../jobs/job.ts';
+import type { NbdRequest } from '../../jobs/nbd.ts';
+import type { RepairRequest } from '../../jobs/repair.ts';
 import type { RestoreRequest } from '../../jobs/restore.ts';
+import type { AddRequest } from '../../jobs/schedule/add.ts';
 import type { SynthesisRequest } from '../../jobs/synthesize.ts';
 import { disksOfPoints } from '../state/disks.ts';
 import type { Drives } from './drives.ts';
 import type { PointsPart } from './protocol.ts';
+
+/** A job to be saved, of the repository that is open. */
+export type NewJob = Pick<AddRequest, 'name' | 'passwordFile' | 'every' | 'settings'>;
 
 export interface Context {
   readonly access: RepositoryAccess;
@@ -18,6 +25,8 @@ export interface Context {
   readonly drives: Drives;
   /** Sends pieces of the list of points ahead of the result. */
   readonly send: (part: PointsPart) => void;
+  /** Says by which passphrase the repository opens from now on. */
+  readonly learn: (passphrase: string) => void;
 }
 
 /** Long lists come in pieces of so many, so that reading one does not hold up drawing. */
@@ -110,6 +119,41 @@ export const calls = {
   async copyOut({ job }: Context, request: CopyOutRequest) {
     const { copyOutJob } = await import('../../jobs/files/copy-out.ts');
     return copyOutJob(request, job);
+  },
+  async fileVersions({ access, job }: Context, request: VersionsRequest) {
+    const { fileVersionsJob } = await import('../../jobs/files/versions.ts');
+    return fileVersionsJob(access, request, job);
+  },
+  async nbd({ access, job }: Context, request: Pick<NbdRequest, 'spec' | 'listen' | 'socket' | 'writable'>) {
+    const { nbdJob } = await import('../../jobs/nbd.ts');
+    return nbdJob(access, { overlay: undefined, tls: undefined, ...request }, job);
+  },
+  async repair({ access, job }: Context, request: RepairRequest) {
+    const { repairJob } = await import('../../jobs/repair.ts');
+    return repairJob(access, request, job);
+  },
+  async addKey({ access }: Context, { label, passphrase }: { label: string; passphrase: string }) {
+    const { addKeyJob } = await import('../../jobs/keys.ts');
+    return addKeyJob(access, { label, passphrase: async () => passphrase, dryRun: false });
+  },
+  async changePassphrase({ access, learn }: Context, { passphrase }: { passphrase: string }) {
+    const { changePassphraseJob } = await import('../../jobs/keys.ts');
+    const changed = await changePassphraseJob(access, { passphrase: async () => passphrase, dryRun: false });
+    learn(passphrase);
+    return changed;
+  },
+  async removeKey({ access }: Context, { id }: { id: string }) {
+    const { removeKeyJob } = await import('../../jobs/keys.ts');
+    return removeKeyJob(access, { id, dryRun: false });
+  },
+  async addJob({ access }: Context, request: NewJob) {
+    const [{ addSavedJob }, { schedulePlaces }] = await Promise.all([
+      import('../../jobs/schedule/add.ts'),
+      import('../../jobs/schedule/places.ts'),
+    ]);
+    const { location, storage } = access;
+    const usual = { calendar: undefined, timeZone: undefined, replace: false, dryRun: false };
+    return addSavedJob({ location, storage, ...usual, ...request }, schedulePlaces());
   },
   async restore({ access, job }: Context, request: RestoreRequest) {
     const { restoreJob } = await import('../../jobs/restore.ts');

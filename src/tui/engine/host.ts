@@ -64,6 +64,7 @@ class Host {
         access: this.#access,
         drives: this.#drives,
         job: { report: paced((event) => tell({ tell: 'event', id, event })), signal },
+        learn: (passphrase) => this.#learn(passphrase),
         send: (part) => tell({ tell: 'part', id, part }),
       };
       const call = calls[name] as (context: Context, request: unknown) => Promise<unknown>;
@@ -87,6 +88,11 @@ class Host {
       tell({ tell: 'ask' });
     }
     return this.#answer.promise;
+  }
+
+  #learn(passphrase: string) {
+    this.#answer = Promise.withResolvers();
+    this.#answer.resolve(passphrase);
   }
 
   #hearAnswer(passphrase: string | null) {

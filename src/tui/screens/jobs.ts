@@ -26,13 +26,15 @@ export function jobs(state: State, look: Look): Line[] {
     ...state.jobs.toReversed().map((job) => jobRow(job, look)),
     ...(state.slots.runs.value ?? []).map((run) => runRow(run, state)),
   ];
-  const empty = 'Nothing has run yet. b on a disk backs it up now; `strata job add` saves jobs that run by a schedule.';
+  const empty = 'Nothing has run yet. b on a disk backs it up now; a saves a job that runs by a schedule.';
   const instead = waiting(state.slots.runs, rows.length, state, look, { what: 'the history of jobs', empty });
   if (instead !== null) return instead;
-  const running = state.jobs.filter(isRunning).length;
+  const queued = state.jobs.filter((job) => job.state === 'queued').length;
+  const running = state.jobs.filter(isRunning).length - queued;
   const bad = state.jobs.filter((job) => job.state === 'failed').length;
   const head: Line = [
     span(` running ${running}`, running > 0 ? 'accent' : 'muted'),
+    ...(queued > 0 ? [span(`   queued ${queued}`, 'accent')] : []),
     span(`   failed ${bad}`, bad > 0 ? 'error' : 'muted'),
     span('   of this session; below them runs of saved jobs', 'muted'),
   ];
@@ -51,6 +53,7 @@ function jobRow(job: JobView, { glyphs, width }: Look): Row {
   const { id, action, subject, state } = job;
   const common = { id: String(id), action, subject, state, role: stateRole(state) };
   if (!isRunning(job)) return { ...common, told: job.failure?.message ?? job.outcome[0] ?? '' };
+  if (state === 'queued') return { ...common, told: 'begins when those before it have ended' };
   if (job.total === null || job.total === 0)
     return { ...common, told: [job.stage, job.position > 0 ? formatSize(job.position) : ''].join(' ') };
   const meter = width >= 100 ? `[${bar(glyphs, job.position / job.total, 20)}] ` : '';

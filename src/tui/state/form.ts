@@ -47,6 +47,11 @@ export function textField(name: string, label: string, value = '', hint?: string
   return { kind: 'text', name, label, value, cursor: value.length, ...(hint === undefined ? {} : { hint }) };
 }
 
+/** What is typed is not shown. */
+export function secretField(name: string, label: string): Field {
+  return { kind: 'secret', name, label, value: '', cursor: 0 };
+}
+
 export function wordField(word: string): Field {
   return { kind: 'word', name: 'word', label: `Type ${word} to go on`, value: '', cursor: 0, word };
 }

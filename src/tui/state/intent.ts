@@ -21,6 +21,11 @@ export type Checked =
   | { readonly do: 'copy-out'; readonly key: string; readonly name: string }
   | { readonly do: 'search' }
   | { readonly do: 'plan'; readonly disk: DiskName | null }
+  | { readonly do: 'serve'; readonly point: ListedPoint }
+  | { readonly do: 'add-job' }
+  | { readonly do: 'keys' }
+  /** `changes`: it takes the place of the one that opened the repository. */
+  | { readonly do: 'new-passphrase'; readonly changes: boolean }
   | { readonly do: 'restore-what'; readonly draft: RestoreDraft; readonly labels: Readonly<Record<string, string>> }
   | { readonly do: 'restore-where'; readonly draft: RestoreDraft }
   | { readonly do: 'restore-how'; readonly draft: RestoreDraft; readonly exists: boolean };
@@ -33,6 +38,9 @@ export type Deed =
   | { readonly do: 'forget'; readonly point: ListedPoint }
   | { readonly do: 'synthesize'; readonly point: ListedPoint }
   | { readonly do: 'collect' }
+  | { readonly do: 'repair' }
+  | { readonly do: 'remove-key'; readonly id: string }
+  | { readonly do: 'file-versions'; readonly key: string; readonly name: string }
   | { readonly do: 'verify-all' }
   | { readonly do: 'undelete'; readonly point: string }
   | { readonly do: 'cancel'; readonly job: number }

@@ -1,7 +1,8 @@
 /** A job as the screen knows it: made of its events alone. */
 import type { Failure, JobEvent } from '../../jobs/job.ts';
 
-export type JobState = 'running' | 'stopping' | 'done' | 'warnings' | 'failed' | 'stopped';
+/** `queued`: it waits for those before it that also write to the repository, or read all of it. */
+export type JobState = 'queued' | 'running' | 'stopping' | 'done' | 'warnings' | 'failed' | 'stopped';
 
 export interface JobView {
   readonly id: number;
@@ -32,12 +33,15 @@ export interface JobView {
 const ratesKept = 60;
 const logKept = 200;
 
-export function newJob(id: number, action: string, subject: string, now: number): JobView {
+export function newJob(
+  { id, action, subject, isQueued = false }: Pick<JobView, 'id' | 'action' | 'subject'> & { isQueued?: boolean },
+  now: number,
+): JobView {
   return {
     id,
     action,
     subject,
-    state: 'running',
+    state: isQueued ? 'queued' : 'running',
     started: now,
     ended: null,
     stage: '',
@@ -70,6 +74,8 @@ export function hearEvent(job: JobView, event: JobEvent, now: number): JobView {
       return { ...job, log: note(job, `warning: ${event.message}`) };
     case 'damaged':
       return { ...job, log: note(job, `damaged: ${event.message}`) };
+    case 'listening':
+      return { ...job, stage: `listens on ${event.uri}`, log: note(job, `listens on ${event.uri}`) };
     case 'resumed':
       return { ...job, log: note(job, `goes on with what run ${event.run.slice(0, 8)} had stored`) };
     default:
@@ -90,8 +96,9 @@ export function secondsLeft(job: JobView): number | null {
   return Math.max(0, job.total - job.position) / rate;
 }
 
+/** Whether it has not ended yet; it may not have begun. */
 export function isRunning({ state }: JobView): boolean {
-  return state === 'running' || state === 'stopping';
+  return state === 'queued' || state === 'running' || state === 'stopping';
 }
 
 /** Warnings make `done` to `warnings`. */

@@ -6,7 +6,7 @@ import type { Place } from '../engine/protocol.ts';
 import type { Role } from '../view/line.ts';
 import type { DiskRow } from './disks.ts';
 import { edit, editText, type Form, type FormKey } from './form.ts';
-import { hasWarnings, hearEvent, type JobState, type JobView, newJob } from './job-view.ts';
+import { hasWarnings, hearEvent, isRunning, type JobState, type JobView, newJob } from './job-view.ts';
 import { asked, came, failed, type Loaded, nothing } from './loaded.ts';
 import { rowCount, stepOf, visiblePoints } from './selectors.ts';
 import {
@@ -66,8 +66,11 @@ export type Action =
       readonly id: number;
       readonly action: string;
       readonly subject: string;
+      /** It waits for its turn. */
+      readonly isQueued?: boolean;
       readonly now: number;
     }
+  | { readonly type: 'job-started'; readonly id: number; readonly now: number }
   | { readonly type: 'job-event'; readonly id: number; readonly event: JobEvent; readonly now: number }
   | { readonly type: 'job-stopping'; readonly id: number }
   | {
@@ -165,11 +168,19 @@ export function reduce(state: State, action: Action): State {
       });
     }
     case 'job-began':
-      return { ...state, jobs: [...state.jobs, newJob(action.id, action.action, action.subject, action.now)] };
+      return { ...state, jobs: [...state.jobs, newJob(action, action.now)] };
+    case 'job-started':
+      return withJob(state, action.id, (job) => ({
+        ...job,
+        state: job.state === 'queued' ? 'running' : job.state,
+        started: action.now,
+        reported: action.now,
+        stageBegan: action.now,
+      }));
     case 'job-event':
       return withJob(state, action.id, (job) => hearEvent(job, action.event, action.now));
     case 'job-stopping':
-      return withJob(state, action.id, (job) => (job.state === 'running' ? { ...job, state: 'stopping' } : job));
+      return withJob(state, action.id, (job) => (isRunning(job) ? { ...job, state: 'stopping' } : job));
     case 'job-ended':
       return jobEnded(state, action);
     case 'job-opened':

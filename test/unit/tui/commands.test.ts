@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { buildProgram } from '../../../src/cli/program.ts';
 import { commandFor, commands, commandsOn, isEnabled, keyLabel, offered } from '../../../src/tui/commands/commands.ts';
 import { typedIn } from '../../../src/tui/commands/input.ts';
 import { performers } from '../../../src/tui/control/perform.ts';
@@ -88,8 +89,21 @@ test('what the command line does to a repository can be done here, too', () => {
     detach: 'unmount',
     runs: 'jobs',
     doctor: 'doctor',
+    nbd: 'serve',
+    repair: 'repair',
+    key: 'keys',
+    job: 'addJob',
+    export: 'restore',
   };
   for (const id of Object.values(there)) expect(commands).toHaveProperty(id);
+  // Making a repository, setting up, this UI itself, and what only a shell needs.
+  const elsewhere = ['init', 'setup', 'tui', 'completion', 'serve-drive', '__complete', 'help'];
+  const known = new Set([...Object.keys(there), ...elsewhere]);
+  expect(
+    buildProgram()
+      .commands.map((command) => command.name())
+      .filter((name) => !known.has(name)),
+  ).toEqual([]);
 });
 
 test('a command that cannot be used says why', () => {
