@@ -13,15 +13,15 @@ export interface CommandOptions {
   /** Milliseconds after which it is killed. */
   readonly limit: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of its output the last so many characters are kept; default 65,536. */
+  readonly mostOutput?: number;
 }
-
-const mostOutput = 64 * 1024;
 
 /** Runs a program to its end; never throws. */
 export function runCommand(
   program: string,
   words: readonly string[],
-  { limit, env = {} }: CommandOptions,
+  { limit, env = {}, mostOutput = 65_536 }: CommandOptions,
 ): Promise<Ended> {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
   // Not in our group: an interrupt from the terminal is for us to act on, and what thaws must run all the same.

@@ -31,12 +31,21 @@ const oldestNode = [22, 22] as const;
 const loops = { name: 'loop devices', use: 'attaching images as drives', remedy: 'modprobe loop' };
 const loopControl = '/dev/loop-control';
 
+const mapper = { name: 'device-mapper', use: 'snapshots of logical volumes', remedy: 'modprobe dm-mod' };
+const mapperControl = '/dev/mapper/control';
+
 const tools: readonly Tool[] = [
   {
     name: 'LVM',
     command: 'lvs',
-    use: 'snapshots of logical volumes, which are not made yet',
+    use: 'snapshots of logical volumes',
     remedy: 'apt-get install lvm2',
+  },
+  {
+    name: 'thin_delta',
+    command: 'thin_delta',
+    use: 'what changed in thin volumes',
+    remedy: 'apt-get install thin-provisioning-tools',
   },
   { name: 'Btrfs', command: 'btrfs', use: 'snapshots of Btrfs subvolumes', remedy: 'apt-get install btrfs-progs' },
   { name: 'fsfreeze', command: 'fsfreeze', use: 'freezing file systems', remedy: 'apt-get install util-linux' },
@@ -63,6 +72,7 @@ export async function examineMachine(): Promise<Ability[]> {
     await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     await examineReflink(),
+    ability(mapper, (await isUsable(mapperControl, constants.R_OK | constants.W_OK)) ? mapperControl : null),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];
