@@ -50,7 +50,9 @@ export function runCommand(
     }, limit);
     child.on('error', ({ message }) => end(null, message));
     child.on('close', (code, signal) => {
-      const said = output.stderr.trim().split('\n').at(-1) ?? '';
+      // The last line of dmsetup says nothing.
+      const lines = output.stderr.split('\n').map((line) => line.trim());
+      const said = lines.filter((line) => line !== '' && line !== 'Command failed.').at(-1) ?? '';
       end(code, said || (signal === null ? `it ended with ${code}` : `it was ended by ${signal}`));
     });
   });

@@ -31,7 +31,11 @@ const longest = 86_400;
 export function addSnapshotOptions(command: Command, kind = ''): Command {
   const seconds = wholeNumber(1, longest);
   return command
-    .option('--snapshot-folder <dir>', `${kind}where to put files that share blocks (default: beside the image)`, text)
+    .option(
+      '--snapshot-folder <dir>',
+      `${kind}where to put files that share blocks (default: beside the image), or of dm-snapshot`,
+      text,
+    )
     .option(
       '--snapshot-size <size>',
       `${kind}room of a snapshot on LVM: 2G, or of the volume 10% (default: 5%)`,

@@ -32,7 +32,8 @@ const loops = { name: 'loop devices', use: 'attaching images as drives', remedy:
 const loopControl = '/dev/loop-control';
 
 const mapper = { name: 'device-mapper', use: 'snapshots of logical volumes', remedy: 'modprobe dm-mod' };
-const mapperControl = '/dev/mapper/control';
+/** Its control node may be there where the kernel has none. */
+const mapperInUse = '/sys/class/misc/device-mapper';
 
 const tools: readonly Tool[] = [
   {
@@ -72,7 +73,7 @@ export async function examineMachine(): Promise<Ability[]> {
     await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     await examineReflink(),
-    ability(mapper, (await isUsable(mapperControl, constants.R_OK | constants.W_OK)) ? mapperControl : null),
+    ability(mapper, (await isUsable(mapperInUse, constants.R_OK)) ? '/dev/mapper' : null),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];

@@ -104,7 +104,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a snapshot provider that is not there': {
     words: ['backup', at('disk.img'), '--snapshot', 'zfs'],
     code: 2,
-    message: /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, freeze/,
+    message: /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, dm-snapshot, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],

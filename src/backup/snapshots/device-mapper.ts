@@ -14,7 +14,7 @@ export function mapperName(group: string, name: string, part = ''): string {
 export async function statusOf(device: string): Promise<string | null> {
   const { code, stdout, trouble } = await runCommand('dmsetup', ['status', device], { limit });
   if (code === 0) return stdout.trim();
-  if (trouble.includes('does not exist') || (await isGone(device))) return null;
+  if (await isGone(device)) return null;
   throw fail('IO', { what: `cannot tell the state of ${device}`, reason: trouble });
 }
 

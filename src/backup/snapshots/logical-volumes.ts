@@ -143,6 +143,6 @@ async function act(program: string, words: readonly string[]): Promise<string> {
   const { code, stdout, trouble } = await runCommand(program, words, { limit, env: { LVM_SUPPRESS_FD_WARNINGS: '1' } });
   if (code === 0) return stdout;
   const missing = code === null && trouble.includes('ENOENT');
-  const reason = missing ? `the command ${program} is missing (apt-get install lvm2)` : trouble.trim();
+  const reason = missing ? `the command ${program} is missing (apt-get install lvm2)` : trouble;
   throw fail('IO', { what: `${program} failed`, reason });
 }

@@ -14,7 +14,7 @@ export const consistencies = ['application', 'file-system', 'crash', 'none'] as 
 export type Consistency = (typeof consistencies)[number];
 
 /** `auto` and `required` take the first that can, but for those that must be asked for by name. */
-export const providerNames = ['reflink', 'btrfs', 'thin', 'lvm', 'freeze'] as const;
+export const providerNames = ['reflink', 'btrfs', 'thin', 'lvm', 'dm-snapshot', 'freeze'] as const;
 
 export type ProviderName = (typeof providerNames)[number];
 

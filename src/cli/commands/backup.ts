@@ -49,7 +49,7 @@ export function addBackup(program: Command): void {
     .option('--full', 'store a full point, even if there is one to build on')
     .option(
       '--snapshot <policy>',
-      'auto, required, off, or a provider: reflink, btrfs, thin, lvm, freeze',
+      'auto, required, off, or a provider: reflink, btrfs, thin, lvm, dm-snapshot, freeze',
       text,
       'auto',
     )

@@ -33,7 +33,7 @@ describe('what is accepted', () => {
     ['wholeNumber(0)', wholeNumber(0), '0', 0],
     ['text', text, 'x', 'x'],
   ])('%s takes %4$s', (_name, parse, given, value) => {
-    expect(parse(given)).toBe(value);
+    expect(parse(given)).toStrictEqual(value);
   });
 
   it('gathers repeated options in order', () => {
