@@ -177,5 +177,17 @@ describe.skipIf(trouble)('logical volumes', () => {
       expect(await snapshots()).toEqual([]);
       await guest.expectNoRecords();
     });
+
+    test('in a pool that runs full end the backup', async () => {
+      await guest.run('lvchange -qq -y --errorwhenfull y vg-0/pool; lvcreate -qq -y -V 400M -T vg-0/pool -n greedy');
+      const filling =
+        'until ls /dev/vg-0/strata-*; do sleep 0.1; done; dd if=/dev/zero of=/dev/vg-0/greedy bs=1M oflag=direct';
+      await guest.run(`(${filling}) > /dev/null 2>&1 &`);
+      const lost = await guest.backUp(thin, '--full --rate-limit 1M', 1);
+      expect(lost).toMatchObject({ event: 'error', code: 'SNAPSHOT_LOST' });
+      expect(lost.message).toContain('has no room left');
+      expect(await snapshots()).toEqual([]);
+      await guest.expectNoRecords();
+    });
   });
 });
