@@ -320,12 +320,12 @@ async function giveBack({ source, warn }: Task, { finish }: Taken, end: 'success
 }
 
 function snapshotOrder({ repo, order, source, emit, warn }: Task): SnapshotOrder {
-  const { machine, disk, snapshotFolder: folder, snapshotRecords: records, freezeLimit } = order;
+  const { machine, disk, snapshotFolder: folder, snapshotSize: size, snapshotRecords: records, freezeLimit } = order;
   const owner = { repository: repo.config.id, machine, disk };
   const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
   const folders = [repo.store.folder, records, order.cacheFolder, caches, homedir(), tmpdir()];
   const needed = folders.filter((path) => path != null);
-  return { source, policy: order.snapshot, owner, records, wish: { folder, freezeLimit, needed }, emit, warn };
+  return { source, policy: order.snapshot, owner, records, wish: { folder, size, freezeLimit, needed }, emit, warn };
 }
 
 function hookOrder({ repo, order, source, emit, warn }: Task): HookOrder {

@@ -13,15 +13,15 @@ export interface CommandOptions {
   /** Milliseconds after which it is killed. */
   readonly limit: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of its output the last so many characters are kept; default 65,536. */
+  readonly mostOutput?: number;
 }
-
-const mostOutput = 64 * 1024;
 
 /** Runs a program to its end; never throws. */
 export function runCommand(
   program: string,
   words: readonly string[],
-  { limit, env = {} }: CommandOptions,
+  { limit, env = {}, mostOutput = 65_536 }: CommandOptions,
 ): Promise<Ended> {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
   // Not in our group: an interrupt from the terminal is for us to act on, and what thaws must run all the same.
@@ -50,7 +50,9 @@ export function runCommand(
     }, limit);
     child.on('error', ({ message }) => end(null, message));
     child.on('close', (code, signal) => {
-      const said = output.stderr.trim().split('\n').at(-1) ?? '';
+      // The last line of dmsetup says nothing.
+      const lines = output.stderr.split('\n').map((line) => line.trim());
+      const said = lines.filter((line) => line !== '' && line !== 'Command failed.').at(-1) ?? '';
       end(code, said || (signal === null ? `it ended with ${code}` : `it was ended by ${signal}`));
     });
   });

@@ -5,6 +5,7 @@ import { fail } from '../errors.ts';
 import { diskName } from '../repository/manifest.ts';
 import { type AllocationPolicy, allocationPolicies } from './allocation/survey.ts';
 import type { HookOrder } from './snapshots/hooks.ts';
+import type { SnapshotSize } from './snapshots/provider.ts';
 import { snapshotRecordsFolder } from './snapshots/records.ts';
 import { defaultDiskName } from './source.ts';
 
@@ -40,6 +41,8 @@ export interface BackupRequest {
   readonly cacheFolder?: string | undefined;
   /** Folder for files that share the source's blocks; default: beside it. */
   readonly snapshotFolder?: string | undefined;
+  /** Room of a snapshot for what is written meanwhile; default 5 % of the source. */
+  readonly snapshotSize?: SnapshotSize | undefined;
   /** Milliseconds that file systems may stand still; default 60 000. */
   readonly freezeLimit?: number | undefined;
   /** A JSON file that says what changed since the newest point, or `-`; see trackers/hints.ts. */
@@ -71,6 +74,7 @@ export interface BackupOrder {
   readonly dryRun: boolean;
   readonly cacheFolder: string | undefined;
   readonly snapshotFolder: string | null;
+  readonly snapshotSize: SnapshotSize;
   readonly freezeLimit: number;
   readonly changedExtents: string | null;
   readonly hooks: HookOrder['commands'];
@@ -97,6 +101,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     dryRun: request.dryRun ?? false,
     cacheFolder: request.cacheFolder,
     snapshotFolder: request.snapshotFolder === undefined ? null : resolve(request.snapshotFolder),
+    snapshotSize: request.snapshotSize ?? { percent: 5 },
     freezeLimit: request.freezeLimit ?? 60_000,
     changedExtents: request.changedExtents ?? null,
     hooks: request.hooks ?? {},

@@ -48,6 +48,11 @@ export function percent(text: string): number {
   return value;
 }
 
+/** Bytes, or with `%` a share above 0, up to 100. */
+export function sizeOrPercent(text: string): { bytes: number } | { percent: number } {
+  return text.endsWith('%') ? { percent: percent(text) } : { bytes: size(text) };
+}
+
 /** Gathers a repeatable option. */
 export function collect(text: string, gathered: readonly string[] | undefined): readonly string[] {
   if (text === '') throw new InvalidArgumentError('It takes a text that is not empty.');

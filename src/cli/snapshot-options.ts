@@ -1,10 +1,11 @@
 /** Options about snapshots and the hooks around them, which a backup and a saved job take. */
 import type { Command } from 'commander';
 import type { BackupRequest } from '../jobs/backup.ts';
-import { text, wholeNumber } from './option-values.ts';
+import { sizeOrPercent, text, wholeNumber } from './option-values.ts';
 
 export interface SnapshotOptions {
   readonly snapshotFolder?: string;
+  readonly snapshotSize?: NonNullable<BackupRequest['snapshotSize']>;
   readonly freezeLimit?: number;
   readonly hookPre?: string;
   readonly hookFreeze?: string;
@@ -15,6 +16,7 @@ export interface SnapshotOptions {
 
 export const snapshotOptions = [
   'snapshotFolder',
+  'snapshotSize',
   'freezeLimit',
   'hookPre',
   'hookFreeze',
@@ -29,7 +31,16 @@ const longest = 86_400;
 export function addSnapshotOptions(command: Command, kind = ''): Command {
   const seconds = wholeNumber(1, longest);
   return command
-    .option('--snapshot-folder <dir>', `${kind}where to put files that share blocks (default: beside the image)`, text)
+    .option(
+      '--snapshot-folder <dir>',
+      `${kind}where to put files that share blocks (default: beside the image), or of dm-snapshot`,
+      text,
+    )
+    .option(
+      '--snapshot-size <size>',
+      `${kind}room of a snapshot on LVM: 2G, or of the volume 10% (default: 5%)`,
+      sizeOrPercent,
+    )
     .option('--freeze-limit <seconds>', `${kind}the longest that file systems stand still (default: 60)`, seconds)
     .option('--hook-pre <command>', `${kind}run before all else`, text)
     .option('--hook-freeze <command>', `${kind}run just before the snapshot, to bring applications to rest`, text)
@@ -41,12 +52,13 @@ export function addSnapshotOptions(command: Command, kind = ''): Command {
 /** What they ask for. */
 export function snapshotRequestOf(
   options: SnapshotOptions,
-): Pick<BackupRequest, 'snapshotFolder' | 'freezeLimit' | 'hooks' | 'hookLimit'> {
-  const { snapshotFolder, freezeLimit, hookPre, hookFreeze, hookThaw, hookPost, hookLimit } = options;
+): Pick<BackupRequest, 'snapshotFolder' | 'snapshotSize' | 'freezeLimit' | 'hooks' | 'hookLimit'> {
+  const { snapshotFolder, snapshotSize, freezeLimit, hookPre, hookFreeze, hookThaw, hookPost, hookLimit } = options;
   const commands = { pre: hookPre, freeze: hookFreeze, thaw: hookThaw, post: hookPost };
   const hooks = Object.entries(commands).filter(([, command]) => command !== undefined);
   return {
     ...(snapshotFolder === undefined ? {} : { snapshotFolder }),
+    ...(snapshotSize === undefined ? {} : { snapshotSize }),
     ...(freezeLimit === undefined ? {} : { freezeLimit: freezeLimit * 1000 }),
     ...(hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks) }),
     ...(hookLimit === undefined ? {} : { hookLimit: hookLimit * 1000 }),

@@ -31,12 +31,22 @@ const oldestNode = [22, 22] as const;
 const loops = { name: 'loop devices', use: 'attaching images as drives', remedy: 'modprobe loop' };
 const loopControl = '/dev/loop-control';
 
+const mapper = { name: 'device-mapper', use: 'snapshots of logical volumes', remedy: 'modprobe dm-mod' };
+/** Its control node may be there where the kernel has none. */
+const mapperInUse = '/sys/class/misc/device-mapper';
+
 const tools: readonly Tool[] = [
   {
     name: 'LVM',
     command: 'lvs',
-    use: 'snapshots of logical volumes, which are not made yet',
+    use: 'snapshots of logical volumes',
     remedy: 'apt-get install lvm2',
+  },
+  {
+    name: 'thin_delta',
+    command: 'thin_delta',
+    use: 'what changed in thin volumes',
+    remedy: 'apt-get install thin-provisioning-tools',
   },
   { name: 'Btrfs', command: 'btrfs', use: 'snapshots of Btrfs subvolumes', remedy: 'apt-get install btrfs-progs' },
   { name: 'fsfreeze', command: 'fsfreeze', use: 'freezing file systems', remedy: 'apt-get install util-linux' },
@@ -63,6 +73,7 @@ export async function examineMachine(): Promise<Ability[]> {
     await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     await examineReflink(),
+    ability(mapper, (await isUsable(mapperInUse, constants.R_OK)) ? '/dev/mapper' : null),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];

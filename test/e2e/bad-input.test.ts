@@ -102,9 +102,9 @@ const cases: Readonly<Record<string, Case>> = {
     message: /no snapshot of .*disk.img can be made: freeze: it is no block device/,
   },
   'a snapshot provider that is not there': {
-    words: ['backup', at('disk.img'), '--snapshot', 'lvm'],
+    words: ['backup', at('disk.img'), '--snapshot', 'zfs'],
     code: 2,
-    message: /there is no snapshot provider lvm; there are reflink, btrfs, freeze/,
+    message: /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, dm-snapshot, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],
@@ -119,7 +119,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a tracker that is not there': {
     words: ['backup', at('disk.img'), '--tracker', 'usn'],
     code: 2,
-    message: /there is no tracker usn; there are reflink, hints/,
+    message: /there is no tracker usn; there are reflink, thin, hints/,
   },
 
   'no repository named': { words: ['points'], repo: null, code: 2, message: /no repository was named; use --repo/ },

@@ -19,6 +19,8 @@ const options = { env: { ...process.env, PATH: path }, maxBuffer: 2 ** 26 };
 /** Where `./run test --long` puts the package of the kernel. */
 const packages = join(checkout, '.toolchain/guest');
 const ownDrivers = ['virtio_pci', 'virtio_blk', 'virtio_net', 'nbd', 'crc32c_generic', 'ext4'];
+/** More drivers, for a guest that sees the files of this machine. */
+export const sharingDrivers = ['9p', '9pnet_virtio', 'overlay'];
 const programs = ['qemu-system-x86_64', 'busybox', 'nbd-client', 'cpio', 'depmod', 'modprobe', 'dpkg-deb', 'ldd'];
 
 export interface GuestParts {
@@ -47,6 +49,7 @@ export async function makeGuestParts(folder: string, drivers: readonly string[] 
   await copyProgram('nbd-client', tree);
   await copyModules([...ownDrivers, ...drivers], unpacked, version, join(tree, 'modules'));
   await copyFile(new URL('guest-init.sh', import.meta.url), join(tree, 'init'));
+  await copyFile(new URL('guest-console.sh', import.meta.url), join(tree, 'console'));
   await chmod(join(tree, 'init'), 0o755);
   const kernel = join(folder, 'vmlinuz');
   await copyFile(join(unpacked, 'boot', `vmlinuz-${version}`), kernel);

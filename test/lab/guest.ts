@@ -6,14 +6,19 @@ import type { GuestParts } from './guest-parts.ts';
 export interface GuestOptions {
   /** More of the kernel's line. */
   readonly kernelLine?: string;
+  /** MiB; default 512. */
+  readonly memory?: number;
+  /** Whether its files are those of this machine, under what it writes itself; needs `sharingDrivers`. */
+  readonly sharesHost?: boolean;
   /** More words for qemu. */
   readonly words?: readonly string[];
 }
 
-const machine = ['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '512'];
+const machine = ['-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'];
 const bare = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'];
 /** The host is 10.0.2.2 for it. */
 const network = ['-netdev', 'user,id=net,restrict=off', '-device', 'virtio-net-pci,netdev=net,romfile='];
+const share = 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap';
 // A guest that panics ends at once.
 const kernelLine =
   'console=ttyS0 quiet loglevel=3 panic=-1 oops=panic mitigations=off random.trust_cpu=1 no_timer_check';
@@ -28,9 +33,12 @@ export class Guest {
   #read = 0;
   #stderr = '';
 
-  constructor({ kernel, initramfs }: GuestParts, { kernelLine: more = '', words = [] }: GuestOptions = {}) {
-    const boot = ['-kernel', kernel, '-initrd', initramfs, '-append', `${kernelLine} ${more}`];
-    this.#qemu = spawn('qemu-system-x86_64', [...machine, ...bare, ...network, ...boot, ...words]);
+  constructor({ kernel, initramfs }: GuestParts, options: GuestOptions = {}) {
+    const { kernelLine: more = '', memory = 512, sharesHost = false, words = [] } = options;
+    const line = `${kernelLine} ${sharesHost ? 'host=shared' : ''} ${more}`;
+    const boot = ['-m', `${memory}`, '-kernel', kernel, '-initrd', initramfs, '-append', line];
+    const files = sharesHost ? ['-fsdev', share, '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'] : [];
+    this.#qemu = spawn('qemu-system-x86_64', [...machine, ...bare, ...network, ...boot, ...files, ...words]);
     this.#ended = once(this.#qemu, 'close').then(() => this.#tell());
     this.#qemu.stdout.setEncoding('latin1').on('data', (text: string) => {
       this.#said += text.replaceAll('\r', '');

@@ -14,9 +14,12 @@ export const consistencies = ['application', 'file-system', 'crash', 'none'] as 
 export type Consistency = (typeof consistencies)[number];
 
 /** `auto` and `required` take the first that can, but for those that must be asked for by name. */
-export const providerNames = ['reflink', 'btrfs', 'freeze'] as const;
+export const providerNames = ['reflink', 'btrfs', 'thin', 'lvm', 'dm-snapshot', 'freeze'] as const;
 
 export type ProviderName = (typeof providerNames)[number];
+
+/** Room for what is written to a source meanwhile. */
+export type SnapshotSize = { readonly bytes: number } | { readonly percent: number };
 
 export interface SnapshotWish {
   readonly source: Source;
@@ -24,6 +27,8 @@ export interface SnapshotWish {
   readonly id: string;
   /** Where files go that are made; null: beside the source. */
   readonly folder: string | null;
+  /** Of snapshots that need room of a size that is fixed before. */
+  readonly size: SnapshotSize;
   /** Milliseconds that a file system may stand still. */
   readonly freezeLimit: number;
   /** Paths that must stay writable. */
@@ -56,6 +61,8 @@ export interface SnapshotProvider {
   plan(wish: SnapshotWish): Promise<readonly string[]>;
   /** SNAPSHOT_IMPOSSIBLE when it turns out that it can make none. What it made until then is ended by the caller. */
   create(wish: SnapshotWish, places: readonly string[]): Promise<View>;
+  /** Has it rest until it is compared with: nothing is read from it any more. */
+  keep?(places: readonly string[], id: string): Promise<void>;
   /** Removes it; one that has vanished already counts as removed. */
   end(places: readonly string[], end: SnapshotEnd, id: string): Promise<void>;
 }

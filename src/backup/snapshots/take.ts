@@ -6,7 +6,7 @@ import type { Emit, Warning } from '../../repository/events.ts';
 import type { Source } from '../source.ts';
 import type { Consistency, ProviderName, SnapshotEnd, SnapshotProvider, SnapshotWish } from './provider.ts';
 import { providerOf, providers } from './providers.ts';
-import { beginRecord, newSnapshotId, type SnapshotOwner } from './records.ts';
+import { beginRecord, type HeldRecord, newSnapshotId, type SnapshotOwner } from './records.ts';
 
 export interface SnapshotOrder {
   readonly source: Source;
@@ -14,7 +14,7 @@ export interface SnapshotOrder {
   readonly owner: SnapshotOwner;
   /** Where records are. */
   readonly records: string;
-  readonly wish: Pick<SnapshotWish, 'folder' | 'freezeLimit' | 'needed'>;
+  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed'>;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
 }
@@ -37,6 +37,8 @@ export interface Taken {
   finish(end: SnapshotEnd): Promise<void>;
   /** Has it stay in place of removing it. */
   keep(): Promise<void>;
+  /** Writes down something more that its provider ends if this process does not live to do that. */
+  note(places: readonly string[]): Promise<HeldRecord>;
 }
 
 /** The provider that would be tried first; null when the source would be read as it is. */
@@ -74,8 +76,12 @@ function live(source: Source): Taken {
   const time = new Date().toISOString();
   return {
     ...{ provider: 'off', consistency: 'none', view: source, id: null, time },
-    ...{ lost: never(), proven: nothing, finish: nothing, keep: nothing },
+    ...{ lost: never(), proven: nothing, finish: nothing, keep: nothing, note: noteless },
   };
+}
+
+async function noteless(): Promise<HeldRecord> {
+  throw new Error('there is no snapshot');
 }
 
 function never(): AbortSignal {
@@ -107,13 +113,16 @@ async function take(
   const { name, consistency } = provider;
   const whole: SnapshotWish = { ...wish, source, id };
   const places = await provider.plan(whole);
-  const record = await beginRecord(records, { id, provider: name, source: source.path, owner, places });
+  const known = { provider: name, source: source.path, owner };
+  const note = (more: readonly string[]) => beginRecord(records, { ...known, id: newSnapshotId(), places: more });
+  const record = await beginRecord(records, { ...known, id, places });
   const finish = async (end: SnapshotEnd) => {
     await provider.end(places, end, id);
     await record.close();
     emit({ event: 'snapshot', act: 'removed', provider: name, source: source.path });
   };
   const keep = async () => {
+    await provider.keep?.(places, id);
     await record.keep();
     emit({ event: 'snapshot', act: 'kept', provider: name, source: source.path });
   };
@@ -122,7 +131,7 @@ async function take(
     const time = new Date().toISOString();
     const view = { ...source, input: path, size: await sizeOf(path), mountedAt: [] };
     emit({ event: 'snapshot', act: 'created', provider: name, source: source.path, consistency });
-    return { provider: name, consistency, view, id, time, lost, proven, finish, keep };
+    return { provider: name, consistency, view, id, time, lost, proven, finish, keep, note };
   } catch (error) {
     // What is left all the same is cleared by the next run, for its record stays.
     await provider.end(places, 'abort', id).then(record.close, () => undefined);

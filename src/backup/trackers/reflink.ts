@@ -9,19 +9,12 @@ import { native } from '../../native.ts';
 import type { Manifest } from '../../repository/manifest.ts';
 import type { Taken } from '../snapshots/take.ts';
 import { sameExtents } from './file-extents.ts';
-import type { Changes, Tracker } from './tracker.ts';
-
-/** The file of a point, and what tells that it is still that. */
-export interface Kept {
-  readonly path: string;
-  readonly generation: string;
-}
+import type { Changes, Kept, Tracker } from './tracker.ts';
 
 export const reflinkTracker: Tracker = {
   name: 'reflink',
 
-  async since({ tracking, blockSize, size: parentSize }: Manifest, { provider, view }: Taken): Promise<Changes> {
-    if (provider !== 'reflink') return { unknown: 'the source is not read from a file that shares its blocks' };
+  async since({ tracking, blockSize, size: parentSize }: Manifest, { view }: Taken): Promise<Changes> {
     const kept = tracking?.kept;
     if (kept === undefined) return { unknown: 'no file was kept with the parent' };
     const before = await open(kept.path, 'r').catch((error: unknown) => reasonOf(error));
@@ -37,19 +30,17 @@ export const reflinkTracker: Tracker = {
       await before.close();
     }
   },
-};
 
-/** What to record of the file that a point is read from. */
-export async function keptOf({ provider, view }: Taken): Promise<Kept | null> {
-  if (provider !== 'reflink') return null;
-  const path = view.input as string;
-  const file = await open(path, 'r');
-  try {
-    return { path, generation: await generationOf(file) };
-  } finally {
-    await file.close();
-  }
-}
+  async keeps({ view }) {
+    const path = view.input as string;
+    const file = await open(path, 'r');
+    try {
+      return { path, generation: await generationOf(file) };
+    } finally {
+      await file.close();
+    }
+  },
+};
 
 async function compare(
   kept: Kept,

@@ -6,7 +6,8 @@ import type { Extents } from '../allocation/allocation.ts';
 import { bytesIn } from '../allocation/extents.ts';
 import type { Taken } from '../snapshots/take.ts';
 import { type Hints, hintsTracker } from './hints.ts';
-import { keptOf, reflinkTracker } from './reflink.ts';
+import { reflinkTracker } from './reflink.ts';
+import { thinTracker } from './thin.ts';
 import type { Tracker, TrackerName } from './tracker.ts';
 
 export interface TrackingOrder {
@@ -49,7 +50,7 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
     warn({ code: 'TRACKER_DISTRUSTED', message });
     return whole(distrusted.reason, { distrusted });
   }
-  const kept = tracker.name === 'reflink' ? await keptOf(taken) : null;
+  const kept = (await tracker.keeps?.(taken)) ?? null;
   const more = kept === null ? {} : { kept };
   if (parent === null) return whole(withoutParent(order, tracker), more);
   const changes = await tracker.since(parent, taken);
@@ -71,10 +72,9 @@ export function requireHonest({ tracker }: Tracking, changedUnseen: Extents): vo
 function chosen({ policy, hints, taken, warn }: TrackingOrder): Tracker | null {
   if (policy === 'off') return null;
   if (hints !== null) return hintsTracker(hints.path, hints.content);
-  if (taken.provider === 'reflink') return reflinkTracker;
-  if (policy !== 'auto') {
-    warn({ code: 'NOT_TRACKED', message: `everything is read: the tracker ${policy} needs a snapshot by reflink` });
-  }
+  const able = [reflinkTracker, thinTracker].find(({ name }) => name === taken.provider) ?? null;
+  if (policy === 'auto' || policy === able?.name) return able;
+  warn({ code: 'NOT_TRACKED', message: `everything is read: the tracker ${policy} needs a snapshot by ${policy}` });
   return null;
 }
 

@@ -10,17 +10,25 @@ import type { Manifest } from '../../repository/manifest.ts';
 import type { Extents } from '../allocation/allocation.ts';
 import type { Taken } from '../snapshots/take.ts';
 
-export const trackerNames = ['reflink', 'hints'] as const;
+export const trackerNames = ['reflink', 'thin', 'hints'] as const;
 
 export type TrackerName = (typeof trackerNames)[number];
 
 /** What did not change, and how much did, or why the tracker cannot say: then everything is read and compared. */
 export type Changes = { readonly unchanged: Extents; readonly changedBytes: number } | { readonly unknown: string };
 
+/** What is kept of the snapshot that a point was read from, and what tells that it is still that. */
+export interface Kept {
+  readonly path: string;
+  readonly generation: string;
+}
+
 export interface Tracker {
   readonly name: TrackerName;
   /** What did not change between `parent` and what is to be read now. */
   since(parent: Manifest, taken: Taken): Promise<Changes>;
+  /** What to keep of what is read now, for the next time; null: nothing can be. */
+  keeps?(taken: Taken): Promise<Kept | null>;
 }
 
 /** USAGE when no tracker has the name that the policy asks for. */

@@ -47,8 +47,13 @@ export function addBackup(program: Command): void {
     .option('--machine <name>', "machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'name of the disk (default: the base name of the source)', text)
     .option('--full', 'store a full point, even if there is one to build on')
-    .option('--snapshot <policy>', 'auto, required, off, or a provider: reflink, btrfs, freeze', text, 'auto')
-    .option('--tracker <name>', 'auto, off, or a change tracker: reflink, hints', text, 'auto')
+    .option(
+      '--snapshot <policy>',
+      'auto, required, off, or a provider: reflink, btrfs, thin, lvm, dm-snapshot, freeze',
+      text,
+      'auto',
+    )
+    .option('--tracker <name>', 'auto, off, or a change tracker: reflink, thin, hints', text, 'auto')
     .option(
       '--changed-extents <file>',
       'JSON that says what changed, and since which point; - for standard input',

@@ -26,6 +26,7 @@ export type JobSettings =
       | 'disk'
       | 'snapshot'
       | 'snapshotFolder'
+      | 'snapshotSize'
       | 'freezeLimit'
       | 'hooks'
       | 'hookLimit'
@@ -128,7 +129,12 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
     ...longest,
     keep: rules,
     ...(order.snapshotFolder === null ? {} : { snapshotFolder: order.snapshotFolder }),
-    ...withoutGaps({ freezeLimit: given.freezeLimit, hooks: given.hooks, hookLimit: given.hookLimit }),
+    ...withoutGaps({
+      snapshotSize: given.snapshotSize,
+      freezeLimit: given.freezeLimit,
+      hooks: given.hooks,
+      hookLimit: given.hookLimit,
+    }),
   };
   return { kind, settings: filled };
 }

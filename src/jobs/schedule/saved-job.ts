@@ -80,6 +80,9 @@ const backupSettings = z.strictObject({
   snapshot: someText,
   tracker: someText,
   snapshotFolder: absolutePath.optional(),
+  snapshotSize: z
+    .union([z.strictObject({ bytes: z.int().positive() }), z.strictObject({ percent: z.number().positive().max(100) })])
+    .optional(),
   /** Milliseconds, as of `hookLimit`. */
   freezeLimit: z.int().positive().optional(),
   /** Commands for sh. */

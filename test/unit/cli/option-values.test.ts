@@ -8,6 +8,7 @@ import {
   percent,
   size,
   sizeOrNone,
+  sizeOrPercent,
   text,
   wholeNumber,
 } from '../../../src/cli/option-values.ts';
@@ -27,10 +28,12 @@ describe('what is accepted', () => {
     ['size', size, '10M', 10485760],
     ['sizeOrNone', sizeOrNone, '0', 0],
     ['sizeOrNone', sizeOrNone, '20G', 21474836480],
+    ['sizeOrPercent', sizeOrPercent, '2G', { bytes: 2147483648 }],
+    ['sizeOrPercent', sizeOrPercent, '10%', { percent: 10 }],
     ['wholeNumber(0)', wholeNumber(0), '0', 0],
     ['text', text, 'x', 'x'],
   ])('%s takes %4$s', (_name, parse, given, value) => {
-    expect(parse(given)).toBe(value);
+    expect(parse(given)).toStrictEqual(value);
   });
 
   it('gathers repeated options in order', () => {
@@ -54,6 +57,7 @@ describe('what is refused, and what is said', () => {
     ],
     ['duration', duration, ['0', '0h'], 'It takes a time such as 8h, 2d or 90min.'],
     ['percent', percent, ['0', '101', '-5', 'all', '', '1e1'], 'It takes a percentage above 0, up to 100.'],
+    ['sizeOrPercent', sizeOrPercent, ['0%', '101%', '%'], 'It takes a percentage above 0, up to 100.'],
     ['size', size, ['0', '', '10X', '1.5M'], 'It takes a size in bytes, or with K, M, G or T, such as 512K.'],
     [
       'wholeNumber(1)',

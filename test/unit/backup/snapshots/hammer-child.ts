@@ -1,6 +1,6 @@
 /** Writes numbered blocks to a file without a pause, until it is ended: `hammer-child.ts FILE BLOCKS [sync]`. */
 import { constants, openSync, writeSync } from 'node:fs';
-import { hammerBlock, placeOf } from './hammer.ts';
+import { hammerBlock, placeOf } from './hammer-places.ts';
 
 const [path = '', blocks = '', mode] = process.argv.slice(2);
 const file = openSync(path, mode === 'sync' ? constants.O_RDWR | constants.O_DSYNC : constants.O_RDWR);

@@ -4,13 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
-
-export const hammerBlock = 4096;
-
-/** Where the write of a number goes: all over the file, each place again and again. */
-export function placeOf(number: number, blocks: number): number {
-  return (number * 7919) % blocks;
-}
+import { hammerBlock, placeOf } from './hammer-places.ts';
 
 /** Starts the writer on a file of so many blocks; resolves when it is at work. */
 export async function hammer(path: string, blocks: number, sync = false): Promise<ChildProcess> {

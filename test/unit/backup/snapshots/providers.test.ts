@@ -11,7 +11,8 @@ import type { Repository } from '../../../../src/repository/repository.ts';
 import { restore } from '../../../../src/restore/restore.ts';
 import { hasLoop, mountNew } from '../../loop.ts';
 import { quiet, scratchFolder, scratchRepository } from '../../scratch.ts';
-import { expectOneInstant, hammer, hammerBlock, rest } from './hammer.ts';
+import { expectOneInstant, hammer, rest } from './hammer.ts';
+import { hammerBlock } from './hammer-places.ts';
 
 const blocks = 1024;
 

@@ -1,0 +1,116 @@
+/**
+ * A snapshot of any device of device-mapper (encrypted, multipath, linear …): before a block of it is overwritten the
+ * kernel copies it into a file elsewhere.
+ *
+ * A second device gets the table of the source, and the source becomes an origin on top of that: one call of the kernel
+ * exchanges its table while nothing is under way, which is the instant of the snapshot, and another gives it its own table
+ * back. Wherever a run is killed between two steps, the source works. It is done by name only, and never with what LVM
+ * manages, which would exchange the table itself.
+ */
+import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fail } from '../../errors.ts';
+import { deviceName, devicesOn, storageUnder } from '../../repository/devices.ts';
+import { failpoint } from '../../repository/failpoint.ts';
+import { runCommand } from '../command.ts';
+import { snapshotTrouble, statusOf } from './device-mapper.ts';
+import { Guarding } from './guarding.ts';
+import { roomFor } from './lvm.ts';
+import type { SnapshotProvider } from './provider.ts';
+
+const limit = 120_000;
+const sector = 512;
+/** Sectors that are copied at once. */
+const chunk = 8;
+/** Keys of encrypted devices go from one to the other, and through nobody's list of arguments. */
+const copyTable = 'dmsetup table --showkeys "$1" | dmsetup create "$2"';
+const giveBack = 'dmsetup table --showkeys "$2" | dmsetup load "$1" && dmsetup resume "$1"';
+
+export const dmSnapshot: SnapshotProvider = {
+  name: 'dm-snapshot',
+  consistency: 'crash',
+  byNameOnly: true,
+  survivesRestart: true,
+
+  async obstacle({ source, folder }) {
+    if (source.kind !== 'device') return 'it is no block device';
+    const number = deviceName((await stat(source.path, { bigint: true })).rdev);
+    if ((await shown(number, 'name')) === '') return 'it is no device of device-mapper';
+    if ((await shown(number, 'uuid')).startsWith('LVM-'))
+      return 'it is a logical volume, of which thin and lvm make them';
+    if (folder === null) return '--snapshot-folder does not say where what is overwritten meanwhile goes';
+    const [above, beneath] = [await devicesOn(number), await storageUnder(folder)];
+    return [...beneath.devices].some((device) => above.has(device)) ? `${folder} lies on it` : null;
+  },
+
+  async plan({ source, id, folder }) {
+    const name = await shown(deviceName((await stat(source.path, { bigint: true })).rdev), 'name');
+    return [name, join(await realpath(folder ?? ''), `.${name}.strata-${id}`)];
+  },
+
+  async create({ source, id, size }, [name = '', file = '']) {
+    const bytes = source.size ?? 0;
+    await (await open(file, 'wx', 0o600)).close();
+    await act('fallocate', ['--length', `${roomFor(bytes, size)}`, file]);
+    const loop = (await act('losetup', ['--find', '--show', file])).trim();
+    const { origin, view } = devicesFor(id);
+    await act('sh', ['-c', copyTable, 'sh', name, origin]);
+    const table = (target: string) => `0 ${bytes / sector} ${target}`;
+    await act('dmsetup', ['create', view, '--table', table(`snapshot /dev/mapper/${origin} ${loop} N ${chunk}`)]);
+    await act('dmsetup', ['load', name, '--table', table(`snapshot-origin /dev/mapper/${origin}`)]);
+    failpoint('snapshot.exchange');
+    await act('dmsetup', ['resume', name]);
+    const guarding = await Guarding.begin(id, async () => {
+      if (!(await isOn(origin, name))) return 'somebody else exchanged the table of the source';
+      return snapshotTrouble(await statusOf(view));
+    });
+    return { path: `/dev/mapper/${view}`, lost: guarding.lost, proven: () => guarding.proven(source.path) };
+  },
+
+  async end([name = '', file = ''], _end, id) {
+    Guarding.end(id);
+    if (!basename(file).endsWith(`.strata-${id}`)) return;
+    failpoint('snapshot.remove');
+    const { origin, view } = devicesFor(id);
+    if (await isOn(origin, name)) await act('sh', ['-c', giveBack, 'sh', name, origin]);
+    else if (await isOn(origin, name, ['--inactive'])) await act('dmsetup', ['clear', name]);
+    // An exchange that the kernel refused leaves it standing still.
+    if ((await shownBy(['suspended'], name)) === 'Suspended') await act('dmsetup', ['resume', name]);
+    for (const device of [view, origin]) {
+      if ((await statusOf(device)) !== null) await act('dmsetup', ['remove', '--retry', device]);
+    }
+    const loops = await runCommand('losetup', ['--noheadings', '--output', 'NAME', '--associated', file], { limit });
+    for (const loop of loops.stdout.split('\n').filter((text) => text !== '')) await act('losetup', ['--detach', loop]);
+    await rm(file, { force: true });
+  },
+};
+
+/** The source's own table, and the snapshot. */
+function devicesFor(id: string) {
+  return { origin: `strata-${id}-origin`, view: `strata-${id}` };
+}
+
+/** Whether a device's table makes it an origin on top of that one. */
+async function isOn(origin: string, name: string, which: readonly string[] = []): Promise<boolean> {
+  const number = await shownBy(['major', 'minor'], origin);
+  const table = await runCommand('dmsetup', ['table', ...which, name], { limit });
+  return number !== '' && table.stdout.trim().endsWith(` snapshot-origin ${number}`);
+}
+
+/** What dmsetup says of a device; an empty text when there is none. */
+async function shownBy(columns: readonly string[], name: string): Promise<string> {
+  const form = ['--columns', '--noheadings', '--separator', ':', '--options', columns.join(',')];
+  const { code, stdout } = await runCommand('dmsetup', ['info', ...form, name], { limit });
+  return code === 0 ? stdout.trim() : '';
+}
+
+/** What /sys says of a device of device-mapper; an empty text of others. */
+async function shown(number: string, what: 'name' | 'uuid'): Promise<string> {
+  return (await readFile(`/sys/dev/block/${number}/dm/${what}`, 'utf8').catch(() => '')).trim();
+}
+
+async function act(program: string, words: readonly string[]): Promise<string> {
+  const { code, stdout, trouble } = await runCommand(program, words, { limit });
+  if (code === 0) return stdout;
+  throw fail('IO', { what: `${program} ${words[0]} failed`, reason: trouble });
+}
