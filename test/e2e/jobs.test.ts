@@ -313,7 +313,7 @@ describe('what is asked wrongly', () => {
     [['add', 'a', 'backup'], 2, 'a backup job needs --source'],
     [['add', 'a', 'backup', '--source', '-'], 2, 'a saved job has no standard input: name its source'],
     [['add', 'a', 'backup', ...source, '--machine', '../m'], 2, /\.\.\/m cannot be the name of a machine/],
-    [['add', 'a', 'backup', ...source, '--snapshot', 'vss'], 2, /there is no snapshot provider lvm/],
+    [['add', 'a', 'backup', ...source, '--snapshot', 'vss'], 2, /there is no snapshot provider vss/],
     [['add', 'a', 'backup', ...source, '--tracker', 'usn'], 2, /there is no tracker usn/],
     [['add', 'a', 'backup', ...source, '--sample', '5'], 2, '--sample does not go with a backup job'],
     [['add', 'a', 'verify', '--max-duration', '8h'], 2, '--max-duration does not go with a verify job'],
