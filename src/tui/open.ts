@@ -42,7 +42,8 @@ export async function openTui({ place, passphrase, plain }: TuiRequest): Promise
         lost: (failure) => owner.lost(failure),
       }),
   });
-  if (place !== null) ui.open(place);
+  // Before Ink is loaded, which would hold it up.
+  if (place !== null) await ui.open(place);
   else askRepository(ui);
   const needs = new Needs(ui);
   store.subscribe(needs.look);

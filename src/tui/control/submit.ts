@@ -134,7 +134,7 @@ function open(ui: Ui, location: string) {
   for (const slot of ['points', 'contents', 'runs', 'diff', 'plan'] as const) ui.dispatch({ type: 'emptied', slot });
   ui.dispatch({ type: 'disk', disk: null });
   ui.dispatch({ type: 'go', screen: 'machines', from: 'tab' });
-  ui.open({ location: location.trim(), storage, passphraseGiven: place?.passphraseGiven ?? false });
+  void ui.open({ location: location.trim(), storage, passphraseGiven: place?.passphraseGiven ?? false });
 }
 
 function backup(ui: Ui, { source = '', machine = '', disk = '' }: Values) {

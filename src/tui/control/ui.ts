@@ -68,27 +68,26 @@ export class Ui {
     this.#around.store.dispatch(action);
   }
 
-  /** Opens a repository, and reads what there is. */
-  open(place: Place): void {
+  /** Opens a repository, and reads what there is. Resolves when the engine has all that it needs for that. */
+  async open(place: Place): Promise<void> {
     this.dispatch({ type: 'place', place });
     this.dispatch({ type: 'connection', to: 'opening' });
     this.#engine.open(place);
-    // Told before it is asked for: drawing the first frame would hold up the question. What is wrong with it, the question meets.
-    if (place.passphraseGiven) {
-      this.#around.passphrase().then(
-        (passphrase) => this.#engine.answer(passphrase),
-        () => undefined,
-      );
+    // What is mounted is asked for after the disks: the engine would load what it needs for that first.
+    this.loadPoints(() => this.load('mounts', 'mounts', {}));
+    if (!place.passphraseGiven) return;
+    try {
+      this.#engine.answer(await this.#around.passphrase());
+    } catch {
+      // The engine asks, and then it is told what is wrong.
     }
-    this.loadPoints();
-    this.load('mounts', 'mounts', {});
   }
 
   /** Starts an engine in place of one that is gone. */
   restart(): void {
     this.#engine = this.#around.startEngine(this);
     const { place } = this.state;
-    if (place !== null) this.open(place);
+    if (place !== null) void this.open(place);
   }
 
   /** The engine wants to know the passphrase. */
@@ -143,8 +142,8 @@ export class Ui {
     );
   }
 
-  /** All points. Of the first list the disks come before them. */
-  loadPoints(): void {
+  /** All points. Of the first list the disks come before them; `then` is called when they have come, or could not. */
+  loadPoints(then: () => void = () => undefined): void {
     const isLatest = this.#takeTurn('points');
     const points: ListedPoint[] = [];
     this.dispatch({ type: 'asked', slot: 'points', now: this.now });
@@ -153,6 +152,7 @@ export class Ui {
       if ('points' in part || !isLatest()) return;
       this.dispatch({ type: 'disks', disks: part.disks });
       this.dispatch({ type: 'connection', to: 'ready' });
+      then();
     };
     this.call('points', {}, { onPart }).result.then(
       ({ damaged }) => {
@@ -165,6 +165,7 @@ export class Ui {
       (error: unknown) => {
         if (!isLatest()) return;
         const failure = this.#failed(error);
+        then();
         this.dispatch({ type: 'failed', slot: 'points', failure });
         if (this.state.connection !== 'lost') this.dispatch({ type: 'connection', to: 'failed', trouble: failure });
         // Then it is asked for again, with what was wrong.

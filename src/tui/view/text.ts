@@ -3,10 +3,12 @@ import stringWidth from 'string-width';
 
 const segmenter = new Intl.Segmenter();
 const plain = /^[\x20-\x7e]*$/;
+/** Each of these takes one column: ASCII, frames and blocks, and what else is drawn often. */
+const narrow = /^[\x20-\x7e\u2022\u2026\u2500-\u259f]*$/;
 
 /** Columns that a text takes. */
 export function widthOf(text: string): number {
-  return plain.test(text) ? text.length : stringWidth(text);
+  return narrow.test(text) ? text.length : stringWidth(text);
 }
 
 /** The text in at most `width` columns; what is cut ends with `mark`, which is one column wide. */
