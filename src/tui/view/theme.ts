@@ -33,11 +33,21 @@ export function painter(colours: boolean): Paint {
   return (lines) => lines.map((line) => paintLine(line, codes)).join('\n');
 }
 
+/** What cannot be seen is not sent, for the line may be slow: blanks at the end, and how blanks look. */
 function paintLine(line: Line, codes: Readonly<Record<Role, string>>): string {
   let painted = '';
+  let blanks = '';
   for (const { text, role } of line) {
+    const shown = role === 'selected' ? text : text.trim();
+    if (shown === '') {
+      blanks += text;
+      continue;
+    }
+    const at = text.indexOf(shown);
     const code = codes[role];
-    painted += code === '' || text === '' ? text : `\u001b[${code}m${text}${reset}`;
+    const look = code === '' ? shown : `\u001b[${code}m${shown}${reset}`;
+    painted += blanks + text.slice(0, at) + look;
+    blanks = text.slice(at + shown.length);
   }
   return painted;
 }
