@@ -481,7 +481,7 @@ export const errorTable = {
     message: 'the snapshot of {path} did not hold: {reason}',
     exit: 1,
     http: 500,
-    hint: 'no point was made; start again: a freeze with a higher --freeze-limit, a snapshot on LVM with a larger --snapshot-size',
+    hint: 'no point was made; start again: a freeze with a higher --freeze-limit, a snapshot that was full with a larger --snapshot-size',
   },
   HOOK_FAILED: {
     message: 'the {hook} hook failed: {reason}',
