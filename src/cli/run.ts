@@ -11,10 +11,17 @@ import { buildProgram } from './program.ts';
 export async function run(words: readonly string[]): Promise<void> {
   ignoreClosedPipes();
   try {
-    await buildProgram().parseAsync(words.length === 0 && isTerminal() ? ['tui'] : words, { from: 'user' });
+    const line = isTerminal() && namesNoCommand(words) ? [...words, 'tui'] : words;
+    await buildProgram().parseAsync(line, { from: 'user' });
   } catch (error) {
     process.exitCode = exitCodeOf(error, words);
   }
+}
+
+/** Whether a line is nothing but options for all commands. */
+export function namesNoCommand(words: readonly string[]): boolean {
+  const { operands, unknown } = buildProgram().parseOptions([...words]);
+  return operands.length === 0 && unknown.length === 0;
 }
 
 function exitCodeOf(error: unknown, words: readonly string[]): number {

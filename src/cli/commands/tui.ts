@@ -13,8 +13,8 @@ export function addTui(program: Command): void {
     .command('tui')
     .summary('browse, mount and restore on a full screen')
     .description(
-      'Opens the terminal UI: restore points, what is in them, mounts, restores, consolidation, jobs. `strata` alone does the ' +
-        'same on a terminal. ? shows the keys.',
+      'Opens the terminal UI: restore points, what is in them, mounts, restores, consolidation, jobs. `strata` without a ' +
+        'command does the same on a terminal. ? shows the keys.',
     )
     .option('--plain', 'one line after the other, for screen readers')
     .addHelpText(
@@ -32,7 +32,7 @@ Examples:
   });
 }
 
-/** What `strata` alone does on a terminal. */
+/** Where `strata` without a command opens the UI. */
 export function isTerminal(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }
