@@ -34,6 +34,15 @@ export function otherNamespace(): number | null {
   return Number(process.env[variable] ?? 0) || null;
 }
 
+/**
+ * A command and its arguments, as they are to be started. `mkfs.btrfs` looks at all that is mounted, and fails of a file
+ * system whose server another test has killed: it runs where nothing is.
+ */
+export function apart(program: string, words: readonly string[]): [string, readonly string[]] {
+  const pid = program === 'mkfs.btrfs' ? otherNamespace() : null;
+  return pid === null ? [program, words] : ['nsenter', ['--mount', '--target', String(pid), program, ...words]];
+}
+
 /** Runs a command in it. */
 export function inOtherNamespace(pid: number, ...words: string[]): void {
   execFileSync('nsenter', ['--mount', '--target', String(pid), ...words], { stdio: 'ignore' });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { apart } from '../lab/other-namespace.ts';
 import { scratchMemory } from './scratch.ts';
 
 /** Whether this machine lets us make block devices: needs root and loop devices. */
@@ -37,7 +38,7 @@ export async function mountNew(
   await writeFile(image, '');
   await truncate(image, mib * 1024 ** 2);
   const device = attach(image);
-  execFileSync(`mkfs.${type}`, [type === 'ext4' ? '-qF' : '-qf', device]);
+  execFileSync(...apart(`mkfs.${type}`, [type === 'ext4' ? '-qF' : '-qf', device]));
   execFileSync('mount', [device, folder]);
   onTestFinished(() => {
     execFileSync('umount', ['--lazy', folder]);

@@ -427,7 +427,7 @@ describe('a backup of what is no good source', () => {
 
   it.each([
     ['a snapshot that nobody can make', { snapshot: 'freeze' }, 'SNAPSHOT_IMPOSSIBLE'],
-    ['a provider that does not exist', { snapshot: 'lvm' }, 'USAGE'],
+    ['a provider that does not exist', { snapshot: 'vss' }, 'USAGE'],
     ['a tracker that does not exist', { tracker: 'usn' }, 'USAGE'],
     ['a machine that is no name', { machine: 'a/b' }, 'USAGE'],
     ['a disk that is no name', { disk: '..' }, 'USAGE'],

@@ -6,6 +6,7 @@ import { copyFile, mkdtemp, open, readFile, rmdir, truncate, writeFile } from 'n
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { readMounts } from '../../../../src/repository/mounts.ts';
+import { apart } from '../../../lab/other-namespace.ts';
 import { hasLoop } from '../../loop.ts';
 import { scratchFolder } from '../../scratch.ts';
 
@@ -63,7 +64,11 @@ const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin
 
 /** Runs a program of the system; what it prints. */
 export function run(program: string, ...words: string[]): string {
-  return execFileSync(program, words, { encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  return execFileSync(...apart(program, words), {
+    encoding: 'utf8',
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 /** A folder for the running test; whatever is mounted or attached below it goes away with it. */
