@@ -46,8 +46,20 @@ export class Tmux {
 
   /** Types a line of the shell. */
   async line(text: string): Promise<void> {
-    await this.#tmux('send-keys', '-l', text);
-    await this.keys('Enter');
+    await this.#andSee(() => this.#tmux('send-keys', '-l', text));
+    await this.enter();
+  }
+
+  /** Enter. What follows must not come together with it: Ink would take both for one text. */
+  async enter(): Promise<void> {
+    await this.#andSee(() => this.keys('Enter'));
+  }
+
+  /** Does something, and waits a while for the screen to show that. */
+  async #andSee(act: () => Promise<unknown>): Promise<void> {
+    const before = await this.screen();
+    await act();
+    for (const end = Date.now() + 2000; Date.now() < end && (await this.screen()) === before; ) await wait(20);
   }
 
   async screen(): Promise<string> {

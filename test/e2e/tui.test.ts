@@ -244,9 +244,9 @@ describe.skipIf(trouble)('on a terminal', () => {
     await tmux.keys('a');
     await tmux.shows('File with the passphrase');
     await tmux.line('nightly');
-    await tmux.keys('Enter');
+    await tmux.enter();
     await tmux.line(image);
-    await tmux.keys('Enter');
+    await tmux.enter();
     await tmux.line(bench.path('pass'));
     await tmux.shows('saved: ');
     await quit();

@@ -93,14 +93,14 @@ describe.for(stages)('$title', ({ format, over, names, files, set, steps, images
     expect(images.old === null).toBe(!over);
   });
 
-  test.for(someOf(steps))('killed at $name, passage $passage', async ({ name, passage }) => {
+  test.for(someOf(steps, 5))('killed at $name, passage $passage', async ({ name, passage }) => {
     await set();
     expect((await broken(name, passage, 'kill')).code).toBe(null);
     await expectOldOrFresh();
     await expectFinished();
   });
 
-  test.for(someOf(steps))('failing at $name, passage $passage', async ({ name, passage }) => {
+  test.for(someOf(steps, 5))('failing at $name, passage $passage', async ({ name, passage }) => {
     await set();
     expect((await broken(name, passage, 'eio')).code).toBe(1);
     const isFresh = await expectOldOrFresh();

@@ -15,7 +15,7 @@ const init = ['init', '--repo', repo, '--json'];
 const steps = await traceSteps(bench, init);
 
 describe.for(['kill', 'eio'] as const)('%s', (fault) => {
-  test.for(someOf(steps, 5))('at $name, passage $passage', async ({ name, passage }) => {
+  test.for(someOf(steps, 8))('at $name, passage $passage', async ({ name, passage }) => {
     await rm(repo, { recursive: true, force: true });
     const broken = await bench.strata(init, { env: { STRATA_FAILPOINT: `${name}:${passage}:${fault}` } });
     expect(broken.code).toBe(fault === 'kill' ? null : 1);

@@ -42,7 +42,7 @@ const upkeeps: Readonly<Record<string, Upkeep>> = {
   'forgetting by rules': { before: [], words: ['forget', '--keep-last', '1'], needed: [newest, b2] },
 };
 
-// In the long run everything; else what differs most, dying at one write in five, and the first of each kind of error.
+// In the long run everything; else what differs most, dying at one write in eight, and the first of each kind of error.
 const isLong = process.env.STRATA_LONG === '1';
 const chosen = isLong ? Object.keys(upkeeps) : ['gc that frees', 'undelete', 'synthesis by copying'];
 
@@ -52,7 +52,7 @@ for (const name of chosen) {
   const writes = steps.filter((step) => step.name !== 'store.read');
   describe(name, { concurrent: true }, () => {
     test('takes steps that can be broken', () => expect(writes.length).toBeGreaterThan(2));
-    test.for(someOf(writes, 5))('kill at $name, passage $passage', (step) => breakAt(step, 'kill'));
+    test.for(someOf(writes, 8))('kill at $name, passage $passage', (step) => breakAt(step, 'kill'));
     const errors = steps.filter(({ passage }) => isLong || passage === 1);
     test.for(errors)('eio at $name, passage $passage', (step) => breakAt(step, 'eio'));
   });
