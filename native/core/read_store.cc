@@ -80,16 +80,10 @@ bool ReadStore::announce(const BlockEntry& entry) {
 }
 
 void ReadStore::fetch(std::span<const BlockEntry> entries) {
-  for (size_t i = 0; i < entries.size();) {
-    const BlockEntry& first = entries[i];
-    if (first.pack == 0) {
-      i++;
-      continue;
-    }
-    uint64_t end = first.offset;
-    for (; i < entries.size() && entries[i].pack == first.pack && entries[i].offset == end; i++) end += entries[i].length;
-    folder_.will_need(table_.id(first.pack), first.offset, end - first.offset);
-  }
+  std::vector<BlockPlace> places;
+  for (const BlockEntry& it : entries)
+    if (it.pack != 0) places.push_back({0, table_.id(it.pack), it.offset, it.length, it.check});
+  strata::announce(folder_, places);
 }
 
 void ReadStore::work() {
