@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fail, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
@@ -14,6 +13,7 @@ import { clearLeftovers, finishUploads } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
+import { cachesOfStorage } from '../repository/stores/cache-room.ts';
 import { trashedPacks } from '../repository/trash.ts';
 import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
 import { bytesIn } from './allocation/extents.ts';
@@ -322,7 +322,7 @@ async function giveBack({ source, warn }: Task, { finish }: Taken, end: 'success
 function snapshotOrder({ repo, order, source, emit, warn }: Task): SnapshotOrder {
   const { machine, disk, snapshotFolder: folder, snapshotSize: size, snapshotRecords: records, freezeLimit } = order;
   const owner = { repository: repo.config.id, machine, disk };
-  const caches = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
+  const caches = cachesOfStorage();
   const folders = [repo.store.folder, records, order.cacheFolder, caches, homedir(), tmpdir()];
   const needed = folders.filter((path) => path != null);
   return { source, policy: order.snapshot, owner, records, wish: { folder, size, freezeLimit, needed }, emit, warn };

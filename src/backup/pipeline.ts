@@ -1,10 +1,10 @@
 /** One run of the native pipeline: it reads, compares, compresses and seals; the packs it fills go to the store. */
 import { randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fail, fromNative, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import { type BackupOutcome, type BadPlace, type DedupIndex, native, type PackRef } from '../native.ts';
+import { cachePath } from '../repository/caches.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { PackStoring } from '../repository/pack-storing.ts';
 import { packName } from '../repository/packs.ts';
@@ -65,7 +65,7 @@ async function openIndex({ repo, packs, bad }: Pipeline, cacheFile: string): Pro
 
 /** Where the index is kept for the next run; when there is no place for it, it lives with this run. */
 async function cacheFolder({ repo, order, warn }: Pipeline, spool: string): Promise<string> {
-  const caches = order.cacheFolder ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata');
+  const caches = order.cacheFolder ?? cachePath();
   const folder = join(caches, repo.config.id);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, fromSystem } from '../errors.ts';
 import { attachDrive, type Drive } from '../mount/attach/attach.ts';
 import { driveFile } from '../mount/drive-server.ts';
 import { Records } from '../mount/records/records.ts';
+import { cachePath } from '../repository/caches.ts';
 import { absoluteLocation } from '../repository/stores/open.ts';
 import type { RepositoryAccess } from './access.ts';
 import { startInBackground } from './background.ts';
@@ -70,7 +70,7 @@ export function attachJob(access: RepositoryAccess, request: AttachRequest, job:
 
 /** Where the writes go that are thrown away. */
 async function nameOverlay(): Promise<string> {
-  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'overlays');
+  const folder = cachePath('overlays');
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw fromSystem(error, `cannot make the cache folder ${folder}`);
   });

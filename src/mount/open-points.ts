@@ -1,10 +1,9 @@
 /** The points that a process has open, and the images made of them. All share one cache of opened blocks. */
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { fromNative, fromSystem } from '../errors.ts';
 import { type Chain, type Content, native, type OpenPoint, type ReadStore, type ReadStoreCounters } from '../native.ts';
+import { cachePath } from '../repository/caches.ts';
 import { chainOf, KnownLinks } from '../repository/chain.ts';
 import { contentReader } from '../repository/content.ts';
 import { diffPoints } from '../repository/diff.ts';
@@ -51,8 +50,7 @@ export class OpenPoints {
 
   /** Makes the cache. `cacheBytes`: memory for opened blocks. */
   static async create(repo: Repository, cacheBytes = defaultCacheBytes): Promise<OpenPoints> {
-    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-    const folder = join(caches, 'strata', repo.config.id);
+    const folder = cachePath(repo.config.id);
     await makeCacheFolder(folder);
     const { packs } = repo.store;
     const { blockSize } = repo.config;

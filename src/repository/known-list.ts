@@ -7,8 +7,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { cachePath } from './caches.ts';
 import type { Mark } from './marks.ts';
 import type { PointFacts, SynthesisMode } from './points.ts';
 import { openRecord, sealRecord } from './record.ts';
@@ -61,5 +61,5 @@ function nameFor({ config }: Repository): string {
 }
 
 function pathFor({ config }: Repository): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', config.id, 'points');
+  return cachePath(config.id, 'points');
 }

@@ -7,9 +7,9 @@
  */
 import type { Stats } from 'node:fs';
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import { cachePath } from '../caches.ts';
 
 /** Bytes, unless it is said otherwise. */
 export const usualCacheLimit = 4 * 1024 ** 3;
@@ -22,7 +22,7 @@ const uncounted = 1 / 16;
 
 /** Where copies of all repositories in object storage lie, and their unfinished files. */
 export function cachesOfStorage(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'strata', 'storage');
+  return cachePath('storage');
 }
 
 type Index = LRUCache<string, { readonly bytes: number }>;
