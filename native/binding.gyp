@@ -28,7 +28,7 @@
       'include_dirs': ['/usr/include/fuse3'],
       'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_CPP_EXCEPTIONS'],
       'cflags_cc': ['-isystem', '<!(node -p "require(\'path\').resolve(require(\'node-addon-api\').include_dir)")'],
-      'libraries': ['-l:libzstd.a', '-l:libfuse3.a', '-ldl'],
+      'libraries': ['-l:libzstd.a', '-l:libfuse3.a', '-l:libsodium.a', '-ldl'],
       'ldflags': ['-Wl,--exclude-libs,ALL', '-Wl,--version-script=<(module_root_dir)/symbols.map', '-pthread'],
     },
   ],

@@ -577,6 +577,15 @@ export interface Native {
   remoteFail(remote: Remote, number: number, error: { code: string; message: string; path: string }): void;
   /** Whoever reads, or will, gets CANCELLED. */
   closeRemote(remote: Remote): void;
+  /** scrypt of bytes: RFC 7914. `N` a power of two, `length` up to 64 bytes. Rejects with NATIVE_ARGUMENT, OUT_OF_MEMORY. */
+  deriveKey(options: {
+    passphrase: Uint8Array;
+    salt: Uint8Array;
+    N: number;
+    r: number;
+    p: number;
+    length: number;
+  }): Promise<Buffer>;
   createVault(master: Uint8Array, sealed: boolean): Vault;
   /** Compresses and seals a small object; `type` from `frameType`. */
   sealFrame(vault: Vault, type: number, context: string, raw: Uint8Array): Buffer;
@@ -656,8 +665,11 @@ export interface Native {
    * MAP_MISSING, MAP_DAMAGED; what was marked until then stays marked.
    */
   markLive(liveness: Liveness, chain: Chain): Promise<number>;
-  /** Bytes of each pack that something refers to, rather too many than too few, at most `bytes` of it; 0: nothing does. */
-  liveBytes(liveness: Liveness, packs: readonly PackRef[]): Float64Array;
+  /**
+   * Bytes of each pack that something refers to, rather too many than too few, at most its `bytes`; 0: nothing does. By id, 32 hex digits; two
+   * lists rather than objects, as there may be millions.
+   */
+  liveBytes(liveness: Liveness, ids: readonly string[], bytes: Float64Array): Float64Array;
   /** All packs that something refers to, sorted. */
   livePacks(liveness: Liveness): readonly string[];
   /**

@@ -386,6 +386,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_images(env, exports);
   add_liveness(env, exports);
   add_mounts(env, exports);
+  add_passphrase(env, exports);
   add_source(env, exports);
   add_synthesis(env, exports);
   add_remote(env, exports);

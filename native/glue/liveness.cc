@@ -7,6 +7,9 @@
 namespace strata::glue {
 namespace {
 
+// Any file can have a pack's name; beyond this a double is no exact number of bytes.
+constexpr double kMostPackBytes = 9007199254740991.0;
+
 struct Marking {
   Marking(std::shared_ptr<const Vault> vault, uint64_t pack_size, uint32_t block) : liveness(std::move(vault), pack_size), block_size(block) {}
   Liveness liveness;
@@ -33,24 +36,28 @@ Napi::Value mark_live(const Info& info) {
       [control] { control->cancel(); });
 }
 
-// A million packs in one call: so the names of the fields are made once, and nothing is allocated for a pack.
+// A million packs in one call: nothing is allocated for a pack.
 Napi::Value live_bytes(const Info& info) {
   const Napi::Env env = info.Env();
   const auto marking = from_handle<Marking>(info[0], "liveness");
-  const auto packs = object(info[1], "packs").As<Napi::Array>();
-  const uint32_t length = packs.Length();
-  const auto id_name = Napi::String::New(env, "id"), bytes_name = Napi::String::New(env, "bytes");
+  const auto ids = object(info[1], "ids").As<Napi::Array>();
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array)
+    throw Error("NATIVE_ARGUMENT", "bytes must be a Float64Array");
+  const auto sizes = info[2].As<Napi::Float64Array>();
+  const uint32_t length = ids.Length();
+  if (sizes.ElementLength() != length) throw Error("NATIVE_ARGUMENT", "ids and bytes must be as many");
   auto out = Napi::Float64Array::New(env, length);
   double* const found = out.Data();
   for (uint32_t i = 0; i < length; i++) {
     const Napi::HandleScope scope(env);
-    const Napi::Object pack = object(packs.Get(i), "a pack");
     char digits[2 * sizeof(PackId) + 2];  // of an id that is too long, one digit too many
     size_t digits_read = 0;
-    if (napi_get_value_string_latin1(env, pack.Get(id_name), digits, sizeof digits, &digits_read) != napi_ok)
-      throw Error("NATIVE_ARGUMENT", "id must be a string");
+    if (napi_get_value_string_latin1(env, ids.Get(i), digits, sizeof digits, &digits_read) != napi_ok)
+      throw Error("NATIVE_ARGUMENT", "an id must be a string");
+    const double size = sizes.Data()[i];
+    if (!(size >= 0 && size <= kMostPackBytes)) throw Error("NATIVE_ARGUMENT", "bytes must be those of a pack");
     const auto id = from_hex<sizeof(PackId)>({digits, digits_read});
-    found[i] = static_cast<double>(marking->liveness.bytes(id, count(pack.Get(bytes_name), "bytes")));
+    found[i] = static_cast<double>(marking->liveness.bytes(id, static_cast<uint64_t>(size)));
   }
   return out;
 }

@@ -94,7 +94,7 @@ function pointEntries(
     if (format.whyNot(disk) !== null) continue;
     const image = numbers.of({ point, kind: 'format', format: name as FormatName });
     // The size of the others shows once somebody asks for it.
-    const size = format.compact ? {} : { size: format.layout(disk).size };
+    const size = format.sizeOf === null ? {} : { size: format.sizeOf(disk) };
     entries.push({ path: `${path}/${format.fileName}`, kind: 'image', seconds, image, attributes, ...size });
   }
   if (parent !== undefined && whyNoDifferencing(disk, parentImage(parent)) === null) {

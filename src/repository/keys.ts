@@ -2,9 +2,10 @@
  * The passphrases of a repository. Each wraps the same random master key (docs/format.md, Keys), so one can be
  * added, replaced or removed without touching anything else.
  */
-import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { fail } from '../errors.ts';
+import { fail, fromNative } from '../errors.ts';
+import { native } from '../native.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectStore } from './stores/store.ts';
 
@@ -184,10 +185,11 @@ async function derive(passphrase: string, kdf: KeyFile['kdf']): Promise<Buffer> 
   if (passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
   const { N, r, p } = kdf;
   const salt = Buffer.from(kdf.salt, 'hex');
-  const options = { N, r, p, maxmem: 2 * 128 * N * r * p };
-  return new Promise((resolve, reject) => {
-    scrypt(passphrase.normalize('NFC'), salt, 32, options, (error, key) => (error ? reject(error) : resolve(key)));
-  });
+  try {
+    return await native.deriveKey({ passphrase: Buffer.from(passphrase.normalize('NFC')), salt, N, r, p, length: 32 });
+  } catch (error) {
+    throw fromNative(error, 'the passphrase');
+  }
 }
 
 function associatedText(repositoryId: string): Buffer {

@@ -34,11 +34,22 @@ export function packOfRun(run: string, n: number): string {
 /** All packs, by id. */
 export async function listPacks(repo: Repository): Promise<Map<string, PackRef>> {
   const packs = new Map<string, PackRef>();
-  for await (const { name, bytes } of repo.store.list('packs/')) {
-    const id = name.slice('packs/xx/'.length);
-    if (/^[0-9a-f]{32}$/.test(id) && name === packName(id)) packs.set(id, repo.store.packRef(id, name, bytes));
-  }
+  for await (const { id, name, bytes } of packObjects(repo)) packs.set(id, repo.store.packRef(id, name, bytes));
   return packs;
+}
+
+/** The size of each pack, by id: of millions, this takes the least memory. */
+export async function listPackSizes(repo: Repository): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for await (const { id, bytes } of packObjects(repo)) sizes.set(id, bytes);
+  return sizes;
+}
+
+async function* packObjects({ store }: Repository): AsyncIterable<StoredObject & { readonly id: string }> {
+  for await (const object of store.list('packs/')) {
+    const id = object.name.slice('packs/xx/'.length);
+    if (/^[0-9a-f]{32}$/.test(id) && object.name === packName(id)) yield { ...object, id };
+  }
 }
 
 /** Whether all of these packs are as long as their ends say; PACK_MISSING when one is not there at all. */

@@ -36,24 +36,26 @@ describe('liveness', () => {
   it('knows what chains refer to', async () => {
     const { sizes, first, second } = await bench();
     const packs = [...first.packs, ...second.packs];
+    const ids = packs.map(({ id }) => id);
+    const bytes = Float64Array.from(packs, (pack) => pack.bytes);
     expect(packs).toHaveLength(2);
     const liveness = native.openLiveness(sizes);
     expect(native.livePacks(liveness)).toEqual([]);
-    expect(native.liveBytes(liveness, packs)).toEqual(new Float64Array(2));
+    expect(native.liveBytes(liveness, ids, bytes)).toEqual(new Float64Array(2));
 
     expect(await native.markLive(liveness, first.chain)).toBe(8);
     expect(native.livePacks(liveness)).toEqual(first.packs.map(({ id }) => id));
-    const [live = 0, none] = native.liveBytes(liveness, packs);
+    const [live = 0, none] = native.liveBytes(liveness, ids, bytes);
     expect(none).toBe(0);
     expect(live).toBeGreaterThanOrEqual(8 * block);
     expect(live).toBeLessThanOrEqual(packs[0]?.bytes ?? 0);
 
     // The second point shows less of the first pack than the first did: marks stay. Both at once.
     expect(await Promise.all([second.chain, []].map((chain) => native.markLive(liveness, chain)))).toEqual([8, 0]);
-    expect(native.livePacks(liveness)).toEqual(packs.map(({ id }) => id).toSorted());
-    expect(native.liveBytes(liveness, packs)[0]).toBe(live);
-    expect(native.liveBytes(liveness, packs)[1]).toBeGreaterThanOrEqual(2 * block);
-    expect(native.liveBytes(liveness, [{ id: '0'.repeat(32), path: '', bytes: 1 }])[0]).toBe(0);
+    expect(native.livePacks(liveness)).toEqual(ids.toSorted());
+    expect(native.liveBytes(liveness, ids, bytes)[0]).toBe(live);
+    expect(native.liveBytes(liveness, ids, bytes)[1]).toBeGreaterThanOrEqual(2 * block);
+    expect(native.liveBytes(liveness, ['0'.repeat(32)], Float64Array.of(1))[0]).toBe(0);
 
     const part = native.openLiveness(sizes);
     expect(await native.markLive(part, second.chain.slice(0, 1))).toBe(2);
@@ -73,7 +75,12 @@ describe('liveness', () => {
     const wrong = expect.objectContaining({ code: 'NATIVE_ARGUMENT' });
     expect(() => native.livePacks(native.openStream() as never)).toThrow(wrong);
     expect(() => native.openLiveness({ ...sizes, packSize: 4096 })).toThrow(wrong);
-    expect(() => native.liveBytes(liveness, [{ id: 'a pack', path: '', bytes: 1 }])).toThrow(wrong);
+    const one = Float64Array.of(1);
+    expect(() => native.liveBytes(liveness, ['a pack'], one)).toThrow(wrong);
+    expect(() => native.liveBytes(liveness, [7 as never], one)).toThrow(wrong);
+    expect(() => native.liveBytes(liveness, [], one)).toThrow(wrong);
+    expect(() => native.liveBytes(liveness, ['0'.repeat(32)], Float64Array.of(-1))).toThrow(wrong);
+    expect(() => native.liveBytes(liveness, ['0'.repeat(32)], [1] as never)).toThrow(wrong);
   });
 });
 

@@ -7,8 +7,11 @@ export type DiskShape = Pick<PointDisk, 'size' | 'sectorSize'>;
 export interface Format {
   /** Name of the image among the files of a restore point. */
   readonly fileName: string;
-  /** Whether only what holds data takes room in the image: then its size depends on the content. */
-  readonly compact: boolean;
+  /**
+   * Bytes of the image of a disk that the format can hold, without making its layout: mounts tell the sizes of thousands. Null when only what
+   * holds data takes room in the image.
+   */
+  readonly sizeOf: ((disk: DiskShape) => number) | null;
   /** Why the format can't hold such a disk, as a clause: "it has more than 2040 GiB"; null when it can. */
   readonly whyNot: (disk: DiskShape) => string | null;
   /** The image of a disk that the format can hold. */

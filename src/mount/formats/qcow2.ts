@@ -10,7 +10,7 @@ import { type Format, roundUp } from './format.ts';
 import { LayoutBuilder } from './layout-builder.ts';
 import type { Layout, PointDisk } from './segment.ts';
 
-export const qcow2: Format = { fileName: 'disk.qcow2', compact: true, whyNot: () => null, layout };
+export const qcow2: Format = { fileName: 'disk.qcow2', sizeOf: null, whyNot: () => null, layout };
 
 const sectorSize = 512;
 const entrySize = 8;

@@ -13,9 +13,10 @@ import { makeGuid, uuidBytes } from './guid.ts';
 import { LayoutBuilder } from './layout-builder.ts';
 import type { Layout, PointDisk } from './segment.ts';
 
-export const vhd: Format = { fileName: 'disk.vhd', compact: false, whyNot, layout };
+export const vhd: Format = { fileName: 'disk.vhd', sizeOf, whyNot, layout };
 
 const sectorSize = 512;
+const footerSize = 512;
 const largest = 2040 * gibibyte;
 const epoch = Date.UTC(2000, 0, 1) / 1000;
 const creator = { application: 'win ', version: 0x000a0000, system: 'Wi2k' };
@@ -28,6 +29,10 @@ function whyNot({ size, sectorSize: own }: DiskShape): string | null {
   return own === sectorSize ? null : `its sectors have ${own} bytes, those of a VHD always 512`;
 }
 
+function sizeOf({ size }: DiskShape): number {
+  return roundUp(size, sectorSize) + footerSize;
+}
+
 function layout(disk: PointDisk): Layout {
   const image = new LayoutBuilder();
   image.disk(0, roundUp(disk.size, sectorSize));
@@ -38,7 +43,7 @@ function layout(disk: PointDisk): Layout {
 /** "Hard Disk Footer Format". */
 function footer(disk: PointDisk, size: number): Buffer {
   const { cylinders, heads, sectors } = geometry(size / sectorSize);
-  const bytes = Buffer.alloc(512);
+  const bytes = Buffer.alloc(footerSize);
   bytes.write('conectix', 0, 'latin1');
   bytes.writeUInt32BE(2, 8); // features: the bit that is always set
   bytes.writeUInt32BE(0x00010000, 12); // format version

@@ -15,7 +15,7 @@ import { BlockAllocationTable, blockState, geometryOf } from './vhdx-bat.ts';
 import { addHeaders, batRegion, type Identity } from './vhdx-headers.ts';
 import { addMetadata, type Metadata } from './vhdx-metadata.ts';
 
-export const vhdx: Format = { fileName: 'disk.vhdx', compact: true, whyNot: whyNoVhdx, layout };
+export const vhdx: Format = { fileName: 'disk.vhdx', sizeOf: null, whyNot: whyNoVhdx, layout };
 
 const largest = 64 * tebibyte;
 

@@ -16,7 +16,7 @@ import type { Layout, PointDisk } from './segment.ts';
 
 export const vmdk: Format = {
   fileName: 'disk.vmdk',
-  compact: false,
+  sizeOf: ({ size }) => describe(size, noContent, raw.fileName).length,
   whyNot,
   layout: (disk) => descriptor(disk, raw.fileName),
 };
@@ -25,6 +25,7 @@ const sectorSize = 512;
 const largest = 62 * tebibyte;
 const heads = 255;
 const sectorsPerTrack = 63;
+const noContent = '00000000';
 
 function whyNot(disk: DiskShape): string | null {
   if (disk.size % sectorSize !== 0) return 'its size is no multiple of 512';
@@ -40,12 +41,18 @@ export function whyNotExported({ size, sectorSize: own }: DiskShape): string | n
 
 /** The descriptor for an extent in a file beside it. The format has no escapes: its name holds no quote, no line break. */
 export function descriptor(disk: PointDisk, extentName: string): Layout {
-  const sectors = Math.ceil(disk.size / sectorSize);
+  const bytes = describe(disk.size, contentId(disk.id), extentName);
+  return { size: bytes.length, segments: [{ kind: 'literal', bytes }] };
+}
+
+/** The descriptor's text; it is as long whatever the id of the content. */
+function describe(size: number, content: string, extentName: string): Buffer {
+  const sectors = Math.ceil(size / sectorSize);
   const lines = [
     '# Disk DescriptorFile',
     'version=1',
     'encoding="UTF-8"',
-    `CID=${contentId(disk.id)}`,
+    `CID=${content}`,
     'parentCID=ffffffff',
     'createType="vmfs"',
     '',
@@ -62,8 +69,7 @@ export function descriptor(disk: PointDisk, extentName: string): Layout {
     'ddb.adapterType = "lsilogic"',
     '',
   ];
-  const bytes = Buffer.from(lines.join('\n'));
-  return { size: bytes.length, segments: [{ kind: 'literal', bytes }] };
+  return Buffer.from(lines.join('\n'));
 }
 
 /** The disk in whole sectors. */

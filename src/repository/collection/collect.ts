@@ -205,7 +205,7 @@ function tally(names: Iterable<string>, sizes: ReadonlyMap<string, number>): Tal
 function keptOf({ packs, liveBytes }: Survey): CollectionResult['kept'] {
   let [bytes, live] = [0, 0];
   for (const [id, used] of liveBytes) {
-    bytes += packs.get(id)?.bytes ?? 0;
+    bytes += packs.get(id) ?? 0;
     live += used;
   }
   return { packs: liveBytes.size, bytes, unused: Math.max(0, bytes - live) };

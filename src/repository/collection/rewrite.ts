@@ -67,7 +67,7 @@ export function sparsestPacks(
   const candidates: { id: string; bytes: number; unused: number }[] = [];
   let [total, unused] = [0, 0];
   for (const [id, live] of liveBytes) {
-    const bytes = packs.get(id)?.bytes ?? 0;
+    const bytes = packs.get(id) ?? 0;
     total += bytes;
     unused += Math.max(0, bytes - live);
     if (!atWork.has(runOfPack(id))) candidates.push({ id, bytes, unused: Math.max(0, bytes - live) });

@@ -7,14 +7,14 @@
  * read, and forgotten, since then.
  */
 import { fail, fromNative } from '../../errors.ts';
-import { type Chain, type Layer, type Liveness, native, type PackRef } from '../../native.ts';
+import { type Chain, type Layer, type Liveness, native } from '../../native.ts';
 import { KnownLinks } from '../chain.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Here } from '../here.ts';
 import { leasesAtWork } from '../leases.ts';
 import { findLiveChains, liveChains } from '../live-chains.ts';
 import { type MovedColumns, manifestName } from '../manifest.ts';
-import { listPacks, packName, runOfPack } from '../packs.ts';
+import { listPackSizes, packName, runOfPack } from '../packs.ts';
 import { listPoints, type Point, pointIds } from '../points.ts';
 import type { Repository } from '../repository.ts';
 import { readTrash, type TrashBag } from '../trash.ts';
@@ -31,7 +31,8 @@ export interface Survey {
   readonly layers: ReadonlyMap<string, Layer>;
   /** Where columns of them lie that were rewritten before. */
   readonly moved: ReadonlyMap<string, MovedColumns>;
-  readonly packs: ReadonlyMap<string, PackRef>;
+  /** The size of each pack, by id. */
+  readonly packs: ReadonlyMap<string, number>;
   /** Of each pack that is needed, about how many bytes are. */
   readonly liveBytes: ReadonlyMap<string, number>;
   /** Chains that show all that kept points need. */
@@ -47,7 +48,7 @@ export interface Survey {
 export async function survey(repo: Repository, self: string, here: Here, signal: AbortSignal): Promise<Survey> {
   const trash = await readTrash(repo);
   // Objects before leases before points: what appears later is no candidate, and who ended since has committed.
-  const packs = await listPacks(repo);
+  const packs = await listPackSizes(repo);
   const others = await listOthers(repo);
   const atWork = new Set(await leasesAtWork(repo, self, here));
   const ids = new Set(await pointIds(repo));
@@ -61,7 +62,7 @@ export async function survey(repo: Repository, self: string, here: Here, signal:
   const isLive = liveness(repo, layers, atWork);
   const dead = new Map([...others].filter(([name]) => !isLive(name)));
   for (const [name, bytes] of await listBadFrames(repo)) if (!packs.has(packOfRecord(name))) dead.set(name, bytes);
-  for (const { id, bytes } of packs.values()) {
+  for (const [id, bytes] of packs) {
     if (!liveBytes.has(id) && !atWork.has(runOfPack(id))) dead.set(packName(id), bytes);
   }
   const recent = await recentOf(repo, { kept, points, trash, dead, packs }, signal);
@@ -128,10 +129,13 @@ async function mark(repo: Repository, chains: readonly Chain[], signal: AbortSig
   return liveness;
 }
 
-function bytesOf(live: Liveness, packs: ReadonlyMap<string, PackRef>): Map<string, number> {
-  const listed = [...packs.values()];
-  const bytes = native.liveBytes(live, listed);
-  return new Map(listed.flatMap(({ id }, i) => ((bytes[i] ?? 0) > 0 ? [[id, bytes[i] ?? 0] as const] : [])));
+function bytesOf(live: Liveness, packs: ReadonlyMap<string, number>): Map<string, number> {
+  const ids = [...packs.keys()];
+  const found = new Map<string, number>();
+  for (const [i, bytes] of native.liveBytes(live, ids, Float64Array.from(packs.values())).entries()) {
+    if (bytes > 0) found.set(ids[i] ?? '', bytes);
+  }
+  return found;
 }
 
 interface Marked {
@@ -139,7 +143,7 @@ interface Marked {
   readonly points: readonly Point[];
   readonly trash: readonly TrashBag[];
   readonly dead: ReadonlyMap<string, number>;
-  readonly packs: ReadonlyMap<string, PackRef>;
+  readonly packs: ReadonlyMap<string, number>;
 }
 
 /** The dead objects that points show which are not in the trash yet. */

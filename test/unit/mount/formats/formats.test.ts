@@ -51,15 +51,23 @@ describe('all formats', () => {
   });
 });
 
-describe('formats that are not compact', () => {
-  it.each(names.filter((name) => !formats[name].compact))(
-    'have a size that does not depend on the content: %s',
+describe('formats that tell the size of an image without its layout', () => {
+  it.each(names.filter((name) => formats[name].sizeOf !== null))(
+    'tell that of the layout, whatever the content: %s',
     (name) => {
-      const { point } = makeDisk({ seed: 7, size: 70 * mib });
-      const empty = { ...point, data: new Float64Array() };
-      expect(formats[name].layout(empty).size).toBe(formats[name].layout(point).size);
+      for (const size of [512, mib, 70 * mib + 1, 70 * mib, tib]) {
+        const { point } = makeDisk({ seed: 7, size });
+        if (formats[name].whyNot(point) !== null) continue;
+        const empty = { ...point, data: new Float64Array() };
+        expect(formats[name].sizeOf?.(point)).toBe(formats[name].layout(point).size);
+        expect(formats[name].layout(empty).size).toBe(formats[name].layout(point).size);
+      }
     },
   );
+
+  it('are those whose images have room for all of the disk', () => {
+    expect(names.filter((name) => formats[name].sizeOf !== null).toSorted()).toEqual(['raw', 'vhd', 'vmdk']);
+  });
 });
 
 /** A change of any byte of an image changes these. They may change when an image is made otherwise on purpose. */
