@@ -4,7 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { fail, fromNative } from '../errors.ts';
+import { fail, fromNative, isStrataError } from '../errors.ts';
 import { native } from '../native.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectStore } from './stores/store.ts';
@@ -90,11 +90,13 @@ export async function unlock(
   passphrase: string,
   names?: readonly string[],
 ): Promise<Unlocked> {
-  const { keys, damaged } = await readKeys(store, names);
+  const { keys, damaged, gone } = await readKeys(store, names);
   for (const key of keys) {
     const master = await unwrap(key, repositoryId, passphrase);
     if (master !== null) return { master, keyId: key.id };
   }
+  // Replaced since they were listed, maybe by the one that this passphrase opens.
+  if (gone) return unlock(store, repositoryId, passphrase);
   if (damaged[0] !== undefined) throw fail('CONFIG_DAMAGED', { what: damaged[0], reason: 'it is not a key file' });
   if (keys.length === 0) throw fail('CONFIG_DAMAGED', { what: 'keys/', reason: 'there is no key' });
   throw fail('WRONG_PASSPHRASE', { keys: keys.length });
@@ -142,18 +144,29 @@ export async function changePassphrase(repo: Repository, passphrase: string): Pr
   return describe(repo, key);
 }
 
-async function readKeys(
-  store: ObjectStore,
-  names?: readonly string[],
-): Promise<{ keys: KeyFile[]; damaged: string[] }> {
+interface KeysFound {
+  readonly keys: readonly KeyFile[];
+  /** Names of what is no key file. */
+  readonly damaged: readonly string[];
+  /** Whether some were removed since they were listed. */
+  readonly gone: boolean;
+}
+
+async function readKeys(store: ObjectStore, names?: readonly string[]): Promise<KeysFound> {
   const keys: KeyFile[] = [];
   const damaged: string[] = [];
+  let gone = false;
   for (const name of names ?? (await keyNames(store))) {
-    const key = parseKey((await store.get(name)).toString());
-    if (key !== null && keyName(key.id) === name) keys.push(key);
+    const text = await store.get(name).catch((error: unknown) => {
+      if (isStrataError(error, 'OBJECT_MISSING')) return null;
+      throw error;
+    });
+    const key = text === null ? null : parseKey(text.toString());
+    if (text === null) gone = true;
+    else if (key !== null && keyName(key.id) === name) keys.push(key);
     else damaged.push(name);
   }
-  return { keys, damaged };
+  return { keys, damaged, gone };
 }
 
 /** The key in the text of a key file; null when it is none. */

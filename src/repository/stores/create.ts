@@ -1,6 +1,6 @@
 /** Makes the folder of a new local repository, or refuses before it has written anything. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { failpoint } from '../failpoint.ts';
@@ -19,7 +19,7 @@ export async function createLocalStore(location: string): Promise<LocalStore> {
   const made: string[] = [];
   try {
     await makeFolder(location, made);
-    await rm(join(location, 'tmp'), { recursive: true, force: true });
+    // What a killed creation left in tmp/ stays for a later run to sweep: it may as well be of one that is under way.
     for (const name of folders) await makeFolder(join(location, name), made);
     await proveLink(join(location, 'tmp'), location);
     for (const folder of new Set([location, ...made.map(dirname)])) await syncPath(folder);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   addKey,
   changePassphrase,
+  keyNames,
   listKeys,
   parseKey,
   removeKey,
@@ -53,6 +54,17 @@ describe('the keys of a repository', () => {
     await expect(reopen(repo, 'first')).rejects.toMatchObject(wrong);
     expect((await reopen(repo, 'changed')).master.equals(repo.master)).toBe(true);
     expect((await reopen(repo, 'second')).master.equals(repo.master)).toBe(true);
+  });
+
+  it('open although one was replaced since they were listed', async () => {
+    const repo = await scratchRepository('first');
+    await addKey(repo, 'third', '');
+    const listed = await keyNames(repo.store);
+    const { id } = await changePassphrase(repo, 'second');
+    const open = (passphrase: string) => unlock(repo.store, repo.config.id, passphrase, listed);
+    expect(await open('second')).toMatchObject({ keyId: id });
+    expect((await open('third')).master.equals(repo.master)).toBe(true);
+    await expect(open('first')).rejects.toMatchObject(wrong);
   });
 
   it('take a passphrase as the same however its accents are composed', async () => {
