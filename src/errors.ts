@@ -765,6 +765,12 @@ export const errorTable = {
     http: 409,
     hint: 'stop the server that uses it, or choose another address',
   },
+  ADDRESS_UNSUITABLE: {
+    message: 'cannot listen on {address}: {reason}',
+    exit: 2,
+    http: 400,
+    hint: 'name an address of this machine and a free port, or a socket in a folder that is there',
+  },
   TLS_UNSUITABLE: {
     message: 'certificate {path} cannot be used: {reason}',
     exit: 1,

@@ -2,14 +2,16 @@
 import { isStrataError } from '../errors.ts';
 import { survey } from '../repository/collection/survey.ts';
 import { thisProcess } from '../repository/here.ts';
-import { findLeases } from '../repository/leases.ts';
+import { findLeases, type LeaseRecord } from '../repository/leases.ts';
 import { clearLeftovers } from '../repository/leftovers.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
 
 export interface DeadRun {
   readonly run: string;
-  /** Null when its lease cannot be read, or is gone. */
+  /** What it was at; null when its lease cannot be read, or is gone. */
+  readonly purpose: LeaseRecord['purpose'] | null;
+  /** Null also of what is done for no disk. */
   readonly machine: string | null;
   readonly disk: string | null;
   readonly since: string | null;
@@ -35,12 +37,13 @@ export async function findRemains(repo: Repository): Promise<Remains> {
     deadRuns: [
       ...dead.map(({ id, record }) => ({
         run: id,
-        machine: record?.machine ?? null,
-        disk: record?.disk ?? null,
+        purpose: record?.purpose ?? null,
+        machine: record?.machine || null,
+        disk: record?.disk || null,
         since: record?.since ?? null,
         spool: spools.includes(id),
       })),
-      ...orphans.map((run) => ({ run, machine: null, disk: null, since: null, spool: true })),
+      ...orphans.map((run) => ({ run, purpose: null, machine: null, disk: null, since: null, spool: true })),
     ],
     unusedPacks: await findUnusedPacks(repo),
   };

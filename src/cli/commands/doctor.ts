@@ -75,11 +75,13 @@ function describeLock({ mode, days, points, unlocked, soonestEnd }: LockState): 
   return `object lock: ${days} days, ${mode}${first}${open}`;
 }
 
+const runNames = { backup: 'backup', synthesis: 'synthesis', collection: 'collection', reading: 'reader' } as const;
+
 function describeRemains({ deadRuns, unusedPacks }: Remains, fixed: boolean): string[] {
-  const runs = deadRuns.map(({ run, machine, disk, since }) => {
+  const runs = deadRuns.map(({ run, purpose, machine, disk, since }) => {
     const disks = machine === null ? '' : ` of ${machine}/${disk}`;
     const start = since === null ? '' : `, begun ${formatTime(since)}`;
-    return `killed run ${run}${disks}${start}: ${fixed ? 'cleared up' : 'its leftovers can be removed with --fix'}`;
+    return `killed ${purpose === null ? 'run' : runNames[purpose]} ${run}${disks}${start}: ${fixed ? 'cleared up' : 'its leftovers can be removed with --fix'}`;
   });
   const packs =
     unusedPacks === null

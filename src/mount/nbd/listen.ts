@@ -2,10 +2,10 @@
 import { lstat, stat, unlink } from 'node:fs/promises';
 import { type AddressInfo, connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { fail, fromSystem } from '../../errors.ts';
+import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { addressText, type NbdAddress } from './address.ts';
 
-/** Resolves with the address itself, the port being the real one; ADDRESS_IN_USE when another server has it. */
+/** Resolves with the address itself, the port being the real one; ADDRESS_IN_USE when another server has it, ADDRESS_UNSUITABLE. */
 export async function listen(server: Server, address: NbdAddress): Promise<NbdAddress> {
   try {
     if ('path' in address) await removeStale(address.path);
@@ -15,7 +15,9 @@ export async function listen(server: Server, address: NbdAddress): Promise<NbdAd
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
       throw fail('ADDRESS_IN_USE', { address: text }, { cause: error });
     }
-    throw fromSystem(error, `cannot listen on ${text}`);
+    const failure = fromSystem(error, `cannot listen on ${text}`);
+    if (failure.code !== 'IO') throw failure;
+    throw fail('ADDRESS_UNSUITABLE', { address: text, reason: reasonOf(error) }, { cause: error });
   }
   return 'path' in address ? address : { ...address, port: (server.address() as AddressInfo).port };
 }

@@ -85,8 +85,10 @@ describe('a unix socket', () => {
 
   it('needs a folder, and a name that is not too long', async () => {
     const folder = await scratchFolder();
-    await expect(refused({ path: join(folder, 'no', 'nbd') })).rejects.toMatchObject({ code: 'IO' });
-    await expect(refused({ path: join(folder, 'n'.repeat(120)) })).rejects.toMatchObject({ code: 'IO' });
+    await expect(refused({ path: join(folder, 'no', 'nbd') })).rejects.toMatchObject({ code: 'ADDRESS_UNSUITABLE' });
+    await expect(refused({ path: join(folder, 'n'.repeat(120)) })).rejects.toMatchObject({
+      code: 'ADDRESS_UNSUITABLE',
+    });
   });
 });
 
@@ -104,6 +106,6 @@ describe('a port', () => {
     onTestFinished(() => void other.close());
     const { port } = other.address() as { port: number };
     await expect(refused({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
-    await expect(refused({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({ code: 'IO' });
+    await expect(refused({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({ code: 'ADDRESS_UNSUITABLE' });
   });
 });
