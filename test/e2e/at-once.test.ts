@@ -89,6 +89,7 @@ describe('a backup that is stopped', () => {
     expect(found.remains.deadRuns).toEqual([
       {
         run: expect.stringMatching(/^[0-9a-f]{24}$/),
+        purpose: 'backup',
         machine: 'm',
         disk: 'killed',
         since: expect.any(String),
