@@ -30,7 +30,7 @@ import { type Consistency, checkSnapshotPolicy } from './snapshots/provider.ts';
 import { foreseeProvider, live, type SnapshotOrder, type Taken, takeSnapshot } from './snapshots/take.ts';
 import { inspectSource, type Source } from './source.ts';
 import { type Hints, readHints } from './trackers/hints.ts';
-import { type Distrusted, requireHonest, type Tracking, track } from './trackers/track.ts';
+import { type Distrusted, keepingNothing, requireHonest, type Tracking, track } from './trackers/track.ts';
 import { checkTrackerPolicy } from './trackers/tracker.ts';
 
 export type { BackupRequest } from './request.ts';
@@ -299,8 +299,8 @@ async function readAndCommit(
   const { view: source, provider, consistency, time, lost, proven } = taken;
   const { repo, order, emit, signal, stop, warnings, warn, started } = task;
   const allocation = await survey(task, source);
-  const tracking = await askTracker(task, parent, taken, distrusted);
-  const { unchanged, auditPercent } = tracking;
+  const asked = await askTracker(task, parent, taken, distrusted);
+  const { unchanged, auditPercent } = asked;
   const skips = { unallocated: allocation?.unallocated ?? [], unchanged, auditPercent };
   const outcome = await runPipeline({
     ...{ repo, order, source, parent, ...stock, skips },
@@ -311,7 +311,7 @@ async function readAndCommit(
   });
   if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
   await proven();
-  warnOfLosses(task);
+  const tracking = warnOfLosses(task) ? keepingNothing(asked) : asked;
   requireHonest(tracking, outcome.changedUnseen);
   warnOfUnreadable(source, outcome, warn);
   warnOfBad(outcome, warn);
@@ -396,12 +396,13 @@ async function survey({ order, emit, warn }: Task, source: Source): Promise<Disk
   return allocation;
 }
 
-/** A server that was started anew may show another state. */
-function warnOfLosses({ source, connected: { view }, warn }: Task): void {
+/** A server that was started anew may show another state; whether that may be. */
+function warnOfLosses({ source, connected: { view }, warn }: Task): boolean {
   const losses = view === null ? 0 : native.nbdFacts(view.input).losses;
-  if (losses === 0) return;
+  if (losses === 0) return false;
   const message = `the connection to ${source.path} was lost and made again while it was read (${losses} times): if the server shows another state since, the point is torn`;
   warn({ code: 'SOURCE_RECONNECTED', message });
+  return true;
 }
 
 function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn: (warning: Warning) => void): void {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { fail } from '../../errors.ts';
 import type { Manifest } from '../../repository/manifest.ts';
-import { isNbdUri } from './uri.ts';
+import { isNbdUri, parseNbdUri } from './uri.ts';
 
 /** Of qcow2, in bytes. */
 const longestName = 1023;
@@ -15,15 +15,23 @@ export function beginningBitmap(policy: string): string | null {
   if (policy === 'nbd-bitmap') return `strata-${randomBytes(12).toString('hex')}`;
   if (!policy.startsWith('nbd-bitmap:')) return null;
   const name = policy.slice('nbd-bitmap:'.length);
-  const isName = name !== '' && !/\p{Cc}/u.test(name) && Buffer.byteLength(name) <= longestName;
-  if (isName) return name;
+  if (isName(name)) return name;
   throw fail('USAGE', { problem: 'the tracker nbd-bitmap: wants the name of a bitmap, of at most 1023 bytes' });
 }
 
-/** The bitmap that began at a point's instant, and the export that it was told of; null when the point names none. */
-export function bitmapOf({ tracking }: Manifest): { readonly name: string; readonly uri: string } | null {
+/** The bitmap that began at a point's instant, and the name of the export that it is of; null when the point names none. */
+export function bitmapOf({ tracking }: Manifest): { readonly name: string; readonly of: string } | null {
   const { kept } = tracking ?? {};
-  return kept !== undefined && isNbdUri(kept.path) ? { name: kept.generation, uri: kept.path } : null;
+  if (kept === undefined || !isNbdUri(kept.path) || !isName(kept.generation)) return null;
+  try {
+    return { name: kept.generation, of: parseNbdUri(kept.path).name };
+  } catch {
+    return null; // an address that a later Strata may know
+  }
+}
+
+function isName(name: string): boolean {
+  return name !== '' && !/\p{Cc}/u.test(name) && Buffer.byteLength(name) <= longestName;
 }
 
 /** The meta context under which qemu shows a bitmap. */

@@ -23,8 +23,8 @@ export function nbdBitmapTracker(name: string): Tracker {
       if (before.name === name) {
         return { unknown: `the parent names the bitmap ${name}, too: whether it was begun anew cannot be told` };
       }
-      if (parseNbdUri(before.uri).name !== parseNbdUri(view.path).name) {
-        return { unknown: `the parent was read from another export, ${before.uri}` };
+      if (before.of !== parseNbdUri(view.path).name) {
+        return { unknown: `the parent was read from another export, ${before.of}` };
       }
       const opened = view.input as NbdExport;
       const context = contextOf(before.name);

@@ -75,6 +75,13 @@ export function requireHonest({ tracker }: Tracking, changedUnseen: Extents): vo
   throw fail('TRACKER_DISTRUSTED', { tracker, bytes: bytesIn(changedUnseen), offset });
 }
 
+/** The same for a point that it is not sure what of was read: the next one is not compared by what is kept of it. */
+export function keepingNothing(tracking: Tracking): Tracking {
+  if (tracking.recorded === null) return tracking;
+  const { kept: _, ...recorded } = tracking.recorded;
+  return { ...tracking, recorded };
+}
+
 function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Tracker | null {
   if (policy === 'off') return null;
   if (hints !== null) return hintsTracker(hints.path, hints.content);

@@ -111,8 +111,10 @@ describe.skipIf(noLibrary !== '')('a connection', () => {
   it('that breaks is made again, and the point is whole and says so', async () => {
     const { backUp, content } = await stage();
     const { target, line } = await lined((connection, bytes) => (connection <= 4 && bytes > mib ? 'cut' : 'pass'));
-    const result = await backUp(line.uri);
+    const result = await backUp(line.uri, { tracker: 'nbd-bitmap' });
     expect(result.warnings.map(({ code }) => code)).toEqual(['SOURCE_RECONNECTED']);
+    expect(result.tracking).toMatchObject({ since: null });
+    expect(result.tracking?.kept).toBeUndefined();
     expect(line.count()).toBeGreaterThan(4);
     expect((await content(result)).equals(target.bytes)).toBe(true);
   });
