@@ -501,6 +501,30 @@ export const errorTable = {
     http: 400,
     hint: 'leave out --changed-extents to have everything compared; nothing was stored',
   },
+  SOURCE_UNREACHABLE: {
+    message: 'cannot connect to {path}: {reason}',
+    exit: 1,
+    http: 502,
+    hint: 'check the address, that the server runs, and that it lets this machine in',
+  },
+  SOURCE_EXPORT_MISSING: {
+    message: 'the server of {path} has no such export',
+    exit: 1,
+    http: 404,
+    hint: 'check the name; nbdinfo --list shows what a server exports (Debian: apt-get install libnbd-bin)',
+  },
+  SOURCE_LOST: {
+    message: 'the connection to {path} was lost, and could not be made again: {reason}',
+    exit: 1,
+    http: 502,
+    hint: 'look after the server and the network, then start again; what is already stored is used',
+  },
+  LIBNBD_MISSING: {
+    message: 'the library for NBD cannot be loaded: {reason}',
+    exit: 1,
+    http: 501,
+    hint: 'install it (Debian: apt-get install libnbd0)',
+  },
   SOURCE_SIZE_CHANGED: {
     message: 'source {path} changed its size while it was read: {reason}',
     exit: 1,

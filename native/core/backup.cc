@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "nbd_source.h"
+
 namespace strata {
 namespace {
 
@@ -14,6 +16,11 @@ bool all_zero(View bytes) {
   constexpr size_t kHead = 16;
   static constexpr uint8_t zeros[kHead] = {};
   return memcmp(bytes.data(), zeros, kHead) == 0 && memcmp(bytes.data(), bytes.data() + kHead, bytes.size() - kHead) == 0;
+}
+
+unsigned threads_for(const BackupOptions& options) {
+  const unsigned threads = thread_count(options.threads);
+  return options.kind == SourceKind::nbd && options.threads == 0 ? std::max(threads, NbdSource::kThreads) : threads;
 }
 
 struct FreeAligned {
@@ -54,7 +61,7 @@ struct Backup::Piece {
 Backup::Backup(BackupOptions options, PackStream::OnPack on_pack)
     : options_(std::move(options)),
       packs_({options_.spool, options_.run_id, options_.pack_size}, control_, std::move(on_pack)),
-      threads_(thread_count(options_.threads)),
+      threads_(threads_for(options_)),
       piece_blocks_(static_cast<uint32_t>(std::max<uint64_t>(1, kPieceBytes / options_.block_size))),
       claim_codec_(options_.vault),
       missing_(options_.missing_packs.begin(), options_.missing_packs.end()),
@@ -66,7 +73,7 @@ Backup::Backup(BackupOptions options, PackStream::OnPack on_pack)
 Backup::~Backup() = default;
 
 BackupOutcome Backup::run() {
-  source_.emplace(options_.source, options_.fd, options_.kind, options_.size, control_);
+  source_ = open_source({options_.source, options_.fd, options_.kind, options_.size, options_.nbd}, control_);
   blocks_ = options_.kind == SourceKind::stream ? UINT64_MAX : (options_.size + options_.block_size - 1) / options_.block_size;
   parent_.emplace(options_.parent, claim_codec_);
   if (!missing_.empty() || !bad_.empty()) parent_places_.emplace(options_.parent, claim_codec_);

@@ -28,6 +28,7 @@ struct BackupOptions {
   int fd = -1;
   SourceKind kind = SourceKind::file;
   uint64_t size = 0;
+  std::shared_ptr<NbdExport> nbd;
   uint32_t block_size = 0;
   std::vector<Layer> parent;
   std::vector<PackId> missing_packs;
@@ -117,7 +118,7 @@ class Backup {
   const BackupOptions options_;
   Control control_;
   PackStream packs_;
-  std::optional<Source> source_;
+  std::unique_ptr<Source> source_;
   unsigned threads_;
   uint32_t piece_blocks_;
 

@@ -1,16 +1,17 @@
-// What a backup reads: an image file, a block device or a stream.
+// What a backup reads, wherever it lies: a file, a device, a stream (file_source.h), an export of an NBD server (nbd_source.h).
 //
-// Files are read through the page cache and their holes are not read; devices with O_DIRECT, which spares the machine's cache, where
-// they allow it. A range that cannot be read is tried again, then sector by sector; what stays unreadable is reported and zero.
+// A range that cannot be read is tried again, then sector by sector; what stays unreadable is reported and zero.
 #pragma once
-#include <mutex>
+#include <memory>
 
 #include "control.h"
 #include "io.h"
 
 namespace strata {
 
-enum class SourceKind { file, device, stream };
+class NbdExport;
+
+enum class SourceKind { file, device, stream, nbd };
 
 struct Range {
   uint64_t offset, length;
@@ -28,37 +29,53 @@ class Source {
  public:
   static constexpr size_t kAlignment = 4096;
 
-  // `fd` >= 0 is read instead of opening `path`; it stays the caller's.
-  Source(const std::string& path, int fd, SourceKind kind, uint64_t size, const Control& control);
+  // `path` is for messages.
+  Source(std::string path, uint64_t size, const Control& control) : path_(std::move(path)), size_(size), control_(control) {}
+  virtual ~Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
 
-  SourceKind kind() const { return kind_; }
   uint64_t size() const { return size_; }
-  bool direct() const { return direct_; }
+  virtual bool direct() const { return false; }
 
-  // The next range at or after `offset` that may hold data (all the rest is a hole); length 0 at the end.
-  Range next_data(uint64_t offset) const;
+  // The next range at or after `offset` that may hold data (all the rest is a hole); length 0 at the end. For one thread at a time.
+  virtual Range next_data(uint64_t offset) = 0;
 
   // Fills `to` (aligned, room for `length` rounded up to kAlignment) from `offset`; unreadable ranges are zeroed and added to `unreadable`.
   void read(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable);
 
-  // Throws when a file is shorter than it was: for who does not read all of it.
-  void require_size() const;
+  // Throws when it is shorter than it was: for who does not read all of it.
+  virtual void require_size() const {}
 
   // Streams: up to `length` bytes, less only at the end.
-  size_t read_stream(uint8_t* to, size_t length);
+  virtual size_t read_stream(uint8_t* to, size_t length);
+
+ protected:
+  // Bytes read, less than `length` only at the end; or -errno.
+  virtual ssize_t attempt(uint64_t offset, size_t length, uint8_t* to) = 0;
+  // The same for any offset and length, past caches that hold nothing of what failed.
+  virtual ssize_t attempt_small(uint64_t offset, size_t length, uint8_t* to) = 0;
+
+  Error shrunk(uint64_t end) const;
+  const std::string path_;
+  const uint64_t size_;
+  const Control& control_;
 
  private:
-  Error shrunk(uint64_t end) const;
-  ssize_t attempt(uint64_t offset, size_t length, uint8_t* to);
   void rescue(uint64_t offset, size_t length, uint8_t* to, std::vector<Range>& unreadable);
-  std::string path_;
-  SourceKind kind_;
-  uint64_t size_;
-  const Control& control_;
-  Fd owned_, buffered_;
-  int fd_;
-  std::atomic<bool> direct_{false};
-  std::mutex fallback_;
 };
+
+// Where a source lies.
+struct SourcePlace {
+  std::string path;
+  // >= 0: read instead of opening `path`; it stays the caller's.
+  int fd = -1;
+  SourceKind kind = SourceKind::file;
+  uint64_t size = 0;
+  // Of kind `nbd`.
+  std::shared_ptr<NbdExport> nbd;
+};
+
+std::unique_ptr<Source> open_source(const SourcePlace& place, const Control& control);
 
 }  // namespace strata

@@ -2,7 +2,6 @@
 #pragma once
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
 
 #include "source.h"
 
@@ -10,7 +9,7 @@ namespace strata {
 
 class SourceReader {
  public:
-  SourceReader(const std::string& path, SourceKind kind, uint64_t size) : path_(path), source_(path, -1, kind, size, control_) {}
+  explicit SourceReader(const SourcePlace& place) : path_(place.path), source_(open_source(place, control_)) {}
 
   // [offset, offset + length) must lie within the size. What cannot be read throws.
   Bytes read(uint64_t offset, size_t length) {
@@ -20,7 +19,7 @@ class SourceReader {
     const std::unique_ptr<uint8_t, decltype(&free)> data(static_cast<uint8_t*>(aligned_alloc(kStep, std::max<size_t>(room, kStep))), &free);
     if (!data) throw std::bad_alloc();
     std::vector<Range> unreadable;
-    source_.read(start, wanted, data.get(), unreadable);
+    source_->read(start, wanted, data.get(), unreadable);
     if (!unreadable.empty())
       throw Error("SOURCE_READ", "cannot read " + path_ + " at " + std::to_string(unreadable.front().offset), EIO, path_);
     return Bytes(data.get() + skipped, data.get() + wanted);
@@ -31,7 +30,7 @@ class SourceReader {
  private:
   std::string path_;
   Control control_;
-  Source source_;
+  std::unique_ptr<Source> source_;
 };
 
 }  // namespace strata

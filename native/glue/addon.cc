@@ -16,6 +16,7 @@
 #include "dedup.h"
 #include "packing.h"
 #include "remote.h"
+#include "source_place.h"
 
 namespace strata::glue {
 namespace {
@@ -123,16 +124,12 @@ Napi::Object backup_result(Napi::Env env, const BackupOutcome& from, const Backu
 BackupOptions backup_options(const Napi::Object& from) {
   BackupOptions out;
   out.vault = vault(from.Get("vault"));
-  const Napi::Value source = from.Get("source");
-  if (source.IsString())
-    out.source = source.ToString().Utf8Value();
-  else {
-    out.fd = static_cast<int>(count(object(source, "source"), "fd"));
-    out.source = "standard input";
-  }
-  const std::string kind = text(from, "kind");
-  out.kind = kind == "device" ? SourceKind::device : kind == "stream" ? SourceKind::stream : SourceKind::file;
-  out.size = count(from, "size");
+  SourcePlace place = source_place(from);
+  out.source = std::move(place.path);
+  out.fd = place.fd;
+  out.kind = place.kind;
+  out.size = place.size;
+  out.nbd = std::move(place.nbd);
   out.block_size = block_size(from);
   out.parent = chain(from, "parent", out.block_size);
   out.missing_packs = pack_ids(from, "missingPacks");
@@ -386,6 +383,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_images(env, exports);
   add_liveness(env, exports);
   add_mounts(env, exports);
+  add_nbd(env, exports);
   add_passphrase(env, exports);
   add_source(env, exports);
   add_synthesis(env, exports);

@@ -43,6 +43,7 @@ void add_files(Napi::Env env, Napi::Object exports);
 void add_images(Napi::Env env, Napi::Object exports);
 void add_liveness(Napi::Env env, Napi::Object exports);
 void add_mounts(Napi::Env env, Napi::Object exports);
+void add_nbd(Napi::Env env, Napi::Object exports);
 void add_passphrase(Napi::Env env, Napi::Object exports);
 void add_remote(Napi::Env env, Napi::Object exports);
 void add_repair(Napi::Env env, Napi::Object exports);

@@ -2,6 +2,7 @@
 #include "../core/source_reader.h"
 #include "function.h"
 #include "handle.h"
+#include "source_place.h"
 
 namespace strata::glue {
 namespace {
@@ -10,8 +11,7 @@ constexpr uint64_t kMost = 64u << 20;
 
 Napi::Value open_source(const Info& info) {
   const Napi::Object options = object(info[0], "options");
-  const SourceKind kind = text(options, "kind") == "device" ? SourceKind::device : SourceKind::file;
-  return to_handle(info.Env(), std::make_shared<SourceReader>(text(options, "path"), kind, count(options, "size")));
+  return to_handle(info.Env(), std::make_shared<SourceReader>(source_place(options)));
 }
 
 Napi::Value read_source(const Info& info) {

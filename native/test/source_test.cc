@@ -1,4 +1,4 @@
-#include "source.h"
+#include "file_source.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 
 class SourceFile : public testing::Test {
  protected:
-  std::vector<std::pair<uint64_t, uint64_t>> data_ranges(const Source& source, uint64_t size) {
+  std::vector<std::pair<uint64_t, uint64_t>> data_ranges(Source& source, uint64_t size) {
     std::vector<std::pair<uint64_t, uint64_t>> out;
     for (Range it = source.next_data(0); it.length > 0; it = source.next_data(it.offset + it.length)) out.emplace_back(it.offset, it.length);
     EXPECT_EQ(source.next_data(size).length, 0u);
@@ -28,7 +28,7 @@ TEST_F(SourceFile, TellsItsHoles) {
   Bytes disk(1 << 20);
   disk[300'000] = disk[700'000] = 1;
   const std::string path = repo_.put_image(disk);
-  const Source source(path, -1, SourceKind::file, disk.size(), control_);
+  FileSource source(path, -1, SourceKind::file, disk.size(), control_);
   uint64_t data = 0;
   std::set<uint64_t> covered;
   for (const auto& [offset, length] : data_ranges(source, disk.size())) {
@@ -43,20 +43,20 @@ TEST_F(SourceFile, TellsItsHoles) {
 TEST_F(SourceFile, ReadsUpToTheSizeThatWasGiven) {
   const Bytes disk(10'000, 'x');
   const std::string path = repo_.put_image(disk);
-  const Source source(path, -1, SourceKind::file, 6000, control_);  // the file grew since
+  FileSource source(path, -1, SourceKind::file, 6000, control_);  // the file grew since
   EXPECT_EQ(data_ranges(source, 6000), (std::vector<std::pair<uint64_t, uint64_t>>{{0, 6000}}));
-  const Source beyond(repo_.put_image(Bytes(20'000)), -1, SourceKind::file, 6000, control_);
+  FileSource beyond(repo_.put_image(Bytes(20'000)), -1, SourceKind::file, 6000, control_);
   EXPECT_EQ(beyond.next_data(0).length, 0u);
 }
 
 TEST_F(SourceFile, ThatIsShorterThanItWasIsRefused) {
   for (const bool holes : {true, false}) {
     const std::string path = repo_.put_image(holes ? Bytes(50'000) : Bytes(50'000, 'x'));
-    const Source source(path, -1, SourceKind::file, 100'000, control_);
+    FileSource source(path, -1, SourceKind::file, 100'000, control_);
     EXPECT_EQ(code_of([&] { data_ranges(source, 100'000); }), "SOURCE_SIZE_CHANGED") << "a missing end is no hole";
   }
   const std::string path = repo_.put_image(Bytes(50'000, 'x'));
-  Source source(path, -1, SourceKind::file, 100'000, control_);
+  FileSource source(path, -1, SourceKind::file, 100'000, control_);
   Bytes buffer(20'000);
   std::vector<Range> unreadable;
   EXPECT_EQ(code_of([&] { source.read(40'000, 20'000, buffer.data(), unreadable); }), "SOURCE_SIZE_CHANGED");

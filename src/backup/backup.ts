@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { homedir, tmpdir } from 'node:os';
 import { fail, isStrataError, reasonOf, type StrataError } from '../errors.ts';
-import type { BackupOutcome, BadPlace, PackRef } from '../native.ts';
+import { type BackupOutcome, type BadPlace, native, type PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import type { Emit, Warning } from '../repository/events.ts';
 import { Lease, renewalWarning } from '../repository/lease.ts';
@@ -19,16 +19,18 @@ import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
 import { bytesIn } from './allocation/extents.ts';
 import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
+import { bitmapOf, contextOf } from './nbd/bitmap.ts';
+import { type ConnectedSource, connect } from './nbd/connect.ts';
 import { chainErrors, findParent, newestOf, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
 import { betweenHooks, type HookOrder, whileResting } from './snapshots/hooks.ts';
 import { clearOrphans, dropKept } from './snapshots/leftovers.ts';
 import { type Consistency, checkSnapshotPolicy } from './snapshots/provider.ts';
-import { foreseeProvider, type SnapshotOrder, type Taken, takeSnapshot } from './snapshots/take.ts';
+import { foreseeProvider, live, type SnapshotOrder, type Taken, takeSnapshot } from './snapshots/take.ts';
 import { inspectSource, type Source } from './source.ts';
 import { type Hints, readHints } from './trackers/hints.ts';
-import { type Distrusted, requireHonest, type Tracking, track } from './trackers/track.ts';
+import { type Distrusted, keepingNothing, requireHonest, type Tracking, track } from './trackers/track.ts';
 import { checkTrackerPolicy } from './trackers/tracker.ts';
 
 export type { BackupRequest } from './request.ts';
@@ -76,6 +78,10 @@ interface Task {
   readonly warnings: readonly Warning[];
   readonly warn: (warning: Warning) => void;
   readonly started: number;
+  /** The dirty bitmap that began with the newest point of the disk; '' when none did. */
+  readonly bitmapSince: string;
+  /** The export, once it is connected. It stays for all attempts: there are servers that serve one client, and once. */
+  readonly connected: { view: ConnectedSource | null };
 }
 
 /** What of the repository a run may refer to. */
@@ -111,13 +117,35 @@ export async function backup(
   checkAllocationPolicy(order.allocation, source);
   if (!order.dryRun) await clearOrphans(order.snapshotRecords, emit, warn);
   const hints = order.changedExtents === null ? null : await readHints(order.changedExtents);
-  const task: Task = { repo, order, source, hints, emit, signal, stop, warnings, warn, started };
-  return order.dryRun ? plan(task) : betweenHooks(hookOrder(task), () => start(task));
+  const connected: Task['connected'] = { view: null };
+  const bitmapSince = await bitmapBefore(repo, order);
+  const task: Task = {
+    ...{ repo, order, source, hints, emit, signal, stop },
+    ...{ warnings, warn, started, bitmapSince, connected },
+  };
+  const work = () => lettingGo(task, order.dryRun ? plan : start);
+  return order.dryRun ? work() : betweenHooks(hookOrder(task), work);
+}
+
+/** The last hook may end what serves an export: it is let go before. */
+async function lettingGo(task: Task, work: (task: Task) => Promise<BackupResult>): Promise<BackupResult> {
+  try {
+    return await work(task);
+  } finally {
+    const { view } = task.connected;
+    if (view !== null) native.closeNbd(view.input);
+  }
+}
+
+async function bitmapBefore(repo: Repository, { machine, disk, bitmap }: BackupOrder): Promise<string> {
+  const newest = bitmap === null ? null : await newestOf(repo, { machine, disk }, () => undefined);
+  return (newest && bitmapOf(newest)?.name) ?? '';
 }
 
 /** Says what a backup would do; writes nothing. */
 async function plan(task: Task): Promise<BackupResult> {
-  const { repo, order, source, warnings, warn, started } = task;
+  const { repo, order, warnings, warn, started } = task;
+  const source = task.source.kind === 'nbd' ? await connected(task) : task.source;
   const provider = await foreseeProvider(snapshotOrder(task));
   const allocation = await survey(task, provider === null ? source : { ...source, mountedAt: [] });
   const parent = order.full ? noParent : await findParent(repo, order, await listPacks(repo), warn);
@@ -229,10 +257,7 @@ async function run(
     size: source.size,
   });
   if (order.snapshot !== 'off') emit({ event: 'stage', stage: 'snapshot' });
-  const taken = await whileResting(hookOrder(task), async (resting) => {
-    const made = await takeSnapshot(snapshotOrder(task));
-    return resting && made.provider !== 'off' ? { ...made, consistency: 'application' as const } : made;
-  });
+  const taken = await takeView(task);
   try {
     const manifest = await readAndCommit(task, lease, parent, stock, taken, distrusted);
     await settle(task, taken, manifest);
@@ -241,6 +266,26 @@ async function run(
     await giveBack(task, taken, 'abort');
     throw error;
   }
+}
+
+/** What is read in place of the source. An export that is connected is still what its server froze then: applications need not rest again. */
+async function takeView(task: Task): Promise<Taken> {
+  const { source } = task;
+  if (task.connected.view !== null) return live(task.connected.view);
+  const taken = await whileResting(hookOrder(task), async (resting) => {
+    const made = await takeSnapshot(snapshotOrder(task));
+    return resting && made.provider !== 'off' ? { ...made, consistency: 'application' as const } : made;
+  });
+  return source.kind === 'nbd' ? { ...taken, view: await connected(task) } : taken;
+}
+
+/** Connects to the export, and asks for the bitmap that began with the newest point. */
+async function connected(task: Task): Promise<ConnectedSource> {
+  const { order, source, bitmapSince } = task;
+  const contexts = bitmapSince === '' ? [] : [contextOf(bitmapSince)];
+  const view = await connect(source, contexts, order.sourcePatience);
+  task.connected.view = view;
+  return view;
 }
 
 async function readAndCommit(
@@ -254,8 +299,8 @@ async function readAndCommit(
   const { view: source, provider, consistency, time, lost, proven } = taken;
   const { repo, order, emit, signal, stop, warnings, warn, started } = task;
   const allocation = await survey(task, source);
-  const tracking = await askTracker(task, parent, taken, distrusted);
-  const { unchanged, auditPercent } = tracking;
+  const asked = await askTracker(task, parent, taken, distrusted);
+  const { unchanged, auditPercent } = asked;
   const skips = { unallocated: allocation?.unallocated ?? [], unchanged, auditPercent };
   const outcome = await runPipeline({
     ...{ repo, order, source, parent, ...stock, skips },
@@ -266,6 +311,7 @@ async function readAndCommit(
   });
   if (outcome.size === 0) throw fail('SOURCE_EMPTY', { path: source.path });
   await proven();
+  const tracking = warnOfLosses(task) ? keepingNothing(asked) : asked;
   requireHonest(tracking, outcome.changedUnseen);
   warnOfUnreadable(source, outcome, warn);
   warnOfBad(outcome, warn);
@@ -293,7 +339,8 @@ async function askTracker(
   distrusted: Distrusted | null,
 ): Promise<Tracking> {
   const given = hints === null ? null : { path: order.changedExtents ?? '', content: hints };
-  const tracking = await track({ policy: order.tracker, hints: given, parent: manifest, distrusted, taken, warn });
+  const { tracker: policy, bitmap } = order;
+  const tracking = await track({ policy, hints: given, bitmap, parent: manifest, distrusted, taken, warn });
   const { tracker, unchanged, recorded } = tracking;
   if (recorded !== null) emit({ event: 'tracked', tracker, unchanged: bytesIn(unchanged), reason: recorded.reason });
   return tracking;
@@ -328,13 +375,14 @@ function snapshotOrder({ repo, order, source, emit, warn }: Task): SnapshotOrder
   return { source, policy: order.snapshot, owner, records, wish: { folder, size, freezeLimit, needed }, emit, warn };
 }
 
-function hookOrder({ repo, order, source, emit, warn }: Task): HookOrder {
-  const { hooks: commands, hookLimit: limit, machine, disk } = order;
+function hookOrder({ repo, order, source, bitmapSince, emit, warn }: Task): HookOrder {
+  const { hooks: commands, hookLimit: limit, machine, disk, bitmap } = order;
   const environment = {
     STRATA_SOURCE: source.path,
     STRATA_MACHINE: machine,
     STRATA_DISK: disk,
     STRATA_REPOSITORY: repo.config.id,
+    ...(bitmap === null ? {} : { STRATA_BITMAP: bitmap, STRATA_BITMAP_SINCE: bitmapSince }),
   };
   const required = order.snapshot !== 'auto' && order.snapshot !== 'off';
   return { commands, limit, required, environment, emit, warn };
@@ -346,6 +394,15 @@ async function survey({ order, emit, warn }: Task, source: Source): Promise<Disk
   const allocation = await surveyAllocation(source, order.allocation);
   if (allocation !== null && order.allocation === 'required') unmapped(source.path, allocation).forEach(warn);
   return allocation;
+}
+
+/** A server that was started anew may show another state; whether that may be. */
+function warnOfLosses({ source, connected: { view }, warn }: Task): boolean {
+  const losses = view === null ? 0 : native.nbdFacts(view.input).losses;
+  if (losses === 0) return false;
+  const message = `the connection to ${source.path} was lost and made again while it was read (${losses} times): if the server shows another state since, the point is torn`;
+  warn({ code: 'SOURCE_RECONNECTED', message });
+  return true;
 }
 
 function warnOfUnreadable({ path }: Source, { unreadable }: BackupOutcome, warn: (warning: Warning) => void): void {

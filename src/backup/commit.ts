@@ -61,7 +61,8 @@ function manifestOf(repo: Repository, id: string, finished: Finished): Manifest 
     type: order.type,
     tags: [...order.tags],
     note: order.note,
-    source: { path: source.path, kind: source.kind },
+    // A block device that is far away: format 1 has no other word.
+    source: { path: source.path, kind: source.kind === 'nbd' ? 'device' : source.kind },
     snapshot: finished.snapshot,
     tracker: tracking.tracker,
     consistency: finished.consistency,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { fail } from '../errors.ts';
 import { diskName } from '../repository/manifest.ts';
 import { type AllocationPolicy, allocationPolicies } from './allocation/survey.ts';
+import { beginningBitmap } from './nbd/bitmap.ts';
 import type { HookOrder } from './snapshots/hooks.ts';
 import type { SnapshotSize } from './snapshots/provider.ts';
 import { snapshotRecordsFolder } from './snapshots/records.ts';
@@ -14,7 +15,7 @@ export const pointTypes = ['manual', 'scheduled', 'snapshot', 'pre-deploy'] as c
 export type PointType = (typeof pointTypes)[number];
 
 export interface BackupRequest {
-  /** A block device, an image file, a named pipe, or `-` for standard input. */
+  /** A block device, an image file, a named pipe, an export of an NBD server (nbd/uri.ts), or `-` for standard input. */
   readonly source: string;
   /** Default: the host's name. */
   readonly machine?: string | undefined;
@@ -53,6 +54,8 @@ export interface BackupRequest {
   readonly hookLimit?: number | undefined;
   /** Folder of the records of snapshots; default: of the machine's state. */
   readonly snapshotRecords?: string | undefined;
+  /** Milliseconds that an NBD server may be silent, and that a broken connection to it is tried anew; default 60 000. */
+  readonly sourcePatience?: number | undefined;
 }
 
 /** A request with nothing left open. */
@@ -63,6 +66,8 @@ export interface BackupOrder {
   readonly full: boolean;
   readonly snapshot: string;
   readonly tracker: string;
+  /** The dirty bitmap that begins at the instant of this point; null unless that is the tracker. */
+  readonly bitmap: string | null;
   readonly allocation: AllocationPolicy;
   readonly type: PointType;
   readonly tags: readonly string[];
@@ -80,6 +85,7 @@ export interface BackupOrder {
   readonly hooks: HookOrder['commands'];
   readonly hookLimit: number;
   readonly snapshotRecords: string;
+  readonly sourcePatience: number;
 }
 
 /** Fills in the defaults, and refuses what makes no sense. */
@@ -91,6 +97,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     full: request.full ?? false,
     snapshot: request.snapshot ?? 'auto',
     tracker: request.tracker ?? 'auto',
+    bitmap: beginningBitmap(request.tracker ?? 'auto'),
     allocation: request.allocation ?? 'auto',
     type: request.type ?? 'manual',
     tags: [...new Set(request.tags ?? [])],
@@ -107,6 +114,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     hooks: request.hooks ?? {},
     hookLimit: request.hookLimit ?? 60_000,
     snapshotRecords: request.snapshotRecords ?? snapshotRecordsFolder(),
+    sourcePatience: request.sourcePatience ?? 60_000,
   };
   const refuse = (problem: string) => fail('USAGE', { problem });
   if (request.source === '') throw refuse('the source is empty');

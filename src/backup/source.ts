@@ -4,20 +4,23 @@ import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fail, fromNative, fromSystem } from '../errors.ts';
-import { native } from '../native.ts';
+import { type NbdExport, native } from '../native.ts';
 import { deviceName, devicesOn, fileIdentity, loopsOf, mountsOn, storageUnder } from '../repository/devices.ts';
 import { nearestFolder } from '../repository/stores/create.ts';
+import { isNbdUri, nameOfExport, parseNbdUri } from './nbd/uri.ts';
 
 export interface Source {
-  /** As reports show it: absolute, or `-`. */
+  /** As reports show it: absolute, a URI, or `-`. */
   readonly path: string;
-  readonly kind: 'file' | 'device' | 'stream';
-  /** What the addon opens or reads. */
-  readonly input: string | { readonly fd: number };
-  /** Bytes; null for a stream. */
+  readonly kind: 'file' | 'device' | 'stream' | 'nbd';
+  /** What the addon opens or reads; of kind `nbd` a handle, once it is connected (nbd/connect.ts). */
+  readonly input: string | { readonly fd: number } | NbdExport;
+  /** Bytes; null for a stream, and for an export that is not connected. */
   readonly size: number | null;
   /** Where file systems on it are mounted writable: its content may change while it is read. */
   readonly mountedAt: readonly string[];
+  /** Of an export: whether its server takes writes, and so others may change it. */
+  readonly isShared?: boolean;
 }
 
 /**
@@ -26,7 +29,8 @@ export interface Source {
  */
 export async function inspectSource(folder: string | null, given: string): Promise<Source> {
   if (given === '-') return { path: '-', kind: 'stream', input: { fd: 0 }, size: null, mountedAt: [] };
-  const path = resolve(given);
+  const path = absoluteSource(given);
+  if (isNbdUri(given)) return { path, kind: 'nbd', input: path, size: null, mountedAt: [] };
   const found = await statSource(path);
   if (found.isDirectory()) throw fail('SOURCE_IS_DIRECTORY', { path });
   if (found.isFIFO()) return { path, kind: 'stream', input: path, size: null, mountedAt: [] };
@@ -38,9 +42,15 @@ export async function inspectSource(folder: string | null, given: string): Promi
   return { path, kind, input: path, size, mountedAt: await writableMounts(found) };
 }
 
+/** A source that means the same from every folder: USAGE when it is an address that cannot be read. */
+export function absoluteSource(source: string): string {
+  return isNbdUri(source) ? parseNbdUri(source).path : resolve(source);
+}
+
 /** The disk's name when none is given. */
 export function defaultDiskName(source: string): string {
-  return source === '-' ? 'stdin' : basename(resolve(source));
+  if (source === '-') return 'stdin';
+  return isNbdUri(source) ? nameOfExport(parseNbdUri(source)) : basename(resolve(source));
 }
 
 async function statSource(path: string): Promise<BigIntStats> {

@@ -93,7 +93,9 @@ async function examineAddon(): Promise<Ability[]> {
     const { zstd, openssl, features, threads } = native.about();
     const detail = `zstd ${zstd}, ${openssl}, ${threads} threads`;
     const processor = { name: 'processor', found: true, required: false, detail: features.join(' '), remedy: '' };
-    return [{ ...required, found: true, detail, remedy: '' }, processor];
+    const version = native.nbdLibrary();
+    const nbd = { name: 'libnbd', use: 'backing up exports of NBD servers', remedy: 'apt-get install libnbd0' };
+    return [{ ...required, found: true, detail, remedy: '' }, processor, ability(nbd, version)];
   } catch (error) {
     return [{ ...required, found: false, detail: reasonOf(error), remedy: 'build it; in a checkout: ./run setup' }];
   }

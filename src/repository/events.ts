@@ -8,6 +8,7 @@ export interface Warning {
 
 export type WarningCode =
   | 'LIVE_SOURCE'
+  | 'SOURCE_RECONNECTED'
   | 'HOOK_FAILED'
   | 'TRACKER_DISTRUSTED'
   | 'NOT_TRACKED'

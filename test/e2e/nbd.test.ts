@@ -83,6 +83,18 @@ describe('a point over NBD', () => {
     expect(await readdir(bench.path('run'))).toEqual([]);
   });
 
+  test('can be backed up into the repository that it comes from, which stores nothing for it', async () => {
+    await served([], async () => {
+      const result = (await bench.events(['backup', uri, '--machine', 'm', '--disk', 'again'], { env })).at(-1);
+      expect(result).toMatchObject({ kind: 'full', bytesNew: 0, size: (await stat(image)).size, warnings: [] });
+      const lines = await bench.strata(['show', 'm/again@latest'], { env });
+      expect(lines.stdout).toContain(`${uri} (device)`);
+    });
+    await bench.events(['restore', 'm/again@latest', '--to', bench.path('out'), '--force'], { env });
+    expect(await sha256(bench.path('out'))).toBe(await sha256(image));
+    await rm(bench.path('out'));
+  });
+
   /** Serves the point on an overlay that nobody names, writes to it, and kills the server; gives what `mounts` lists. */
   async function killed(): Promise<Json> {
     const server = bench.start(['nbd', 'm/d@latest', '--socket', socket, '--json', '--writable'], { env });

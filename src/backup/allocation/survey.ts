@@ -1,6 +1,6 @@
 /** Asking a source for its allocation, as the policy of its disk wants it. */
 import { fail, fromNative } from '../../errors.ts';
-import { native } from '../../native.ts';
+import { type NbdExport, native } from '../../native.ts';
 import type { Warning } from '../../repository/events.ts';
 import type { Source } from '../source.ts';
 import { allocationOf, type DiskAllocation, type VolumeAllocation } from './disk.ts';
@@ -19,10 +19,11 @@ export function checkAllocationPolicy(policy: AllocationPolicy, { kind }: Source
 
 /** Reads the maps of a source; null where they are not asked for. */
 export async function surveyAllocation(source: Source, policy: AllocationPolicy): Promise<DiskAllocation | null> {
-  const { kind, input, size, mountedAt } = source;
-  if (policy === 'off' || kind === 'stream' || typeof input !== 'string' || size === null) return null;
+  const { kind, input, size, mountedAt, isShared } = source;
+  if (policy === 'off' || kind === 'stream' || size === null) return null;
   if (mountedAt.length > 0) return inUse(size, `it is mounted writable at ${mountedAt.join(', ')}`);
-  const reader = open(source.path, input, kind, size);
+  if (isShared) return inUse(size, 'its server takes writes: others may change it meanwhile');
+  const reader = open(source.path, input as string | NbdExport, kind, size);
   try {
     return await allocationOf(volumeOf(size, (offset, length) => native.readSource(reader, { offset, length })));
   } finally {
@@ -45,9 +46,9 @@ function describeVolume({ partition, fileSystem }: VolumeAllocation): string {
   return fileSystem === null ? place : `${place} (${fileSystem})`;
 }
 
-function open(path: string, input: string, kind: 'file' | 'device', size: number) {
+function open(path: string, source: string | NbdExport, kind: 'file' | 'device' | 'nbd', size: number) {
   try {
-    return native.openSource({ path: input, kind, size });
+    return native.openSource({ source, kind, size });
   } catch (error) {
     throw fromNative(error, path);
   }

@@ -71,7 +71,7 @@ export async function takeSnapshot(order: SnapshotOrder): Promise<Taken> {
 }
 
 /** The source as it is. */
-function live(source: Source): Taken {
+export function live(source: Source): Taken {
   const nothing = async () => undefined;
   const time = new Date().toISOString();
   return {
@@ -95,6 +95,7 @@ async function candidates(
   const able: SnapshotProvider[] = [];
   const obstacles: string[] = [];
   if (policy === 'off') return { able, obstacles };
+  if (source.kind === 'nbd') return { able, obstacles: ['an export can be frozen only where it is served'] };
   const isOpen = policy === 'auto' || policy === 'required';
   const tried = isOpen ? providers.filter(({ byNameOnly }) => !byNameOnly) : [providerOf(policy as ProviderName)];
   for (const provider of tried) {

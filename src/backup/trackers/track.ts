@@ -6,6 +6,7 @@ import type { Extents } from '../allocation/allocation.ts';
 import { bytesIn } from '../allocation/extents.ts';
 import type { Taken } from '../snapshots/take.ts';
 import { type Hints, hintsTracker } from './hints.ts';
+import { nbdBitmapTracker } from './nbd-bitmap.ts';
 import { reflinkTracker } from './reflink.ts';
 import { thinTracker } from './thin.ts';
 import type { Tracker, TrackerName } from './tracker.ts';
@@ -13,6 +14,8 @@ import type { Tracker, TrackerName } from './tracker.ts';
 export interface TrackingOrder {
   readonly policy: string;
   readonly hints: { readonly path: string; readonly content: Hints } | null;
+  /** The bitmap that begins now, when the policy wants one. */
+  readonly bitmap: string | null;
   readonly parent: Manifest | null;
   /** That is not to be used: it was wrong. */
   readonly distrusted: Distrusted | null;
@@ -46,7 +49,8 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
   const tracker = chosen(order);
   if (tracker === null) return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: null };
   if (distrusted?.tracker === tracker.name) {
-    const message = `the tracker ${tracker.name} is switched off for this disk: ${distrusted.reason}; --tracker ${tracker.name} trusts it again`;
+    const again = tracker.name === 'nbd-bitmap' ? 'one backup with --tracker off' : `--tracker ${tracker.name}`;
+    const message = `the tracker ${tracker.name} is switched off for this disk: ${distrusted.reason}; ${again} trusts it again`;
     warn({ code: 'TRACKER_DISTRUSTED', message });
     return whole(distrusted.reason, { distrusted });
   }
@@ -55,6 +59,8 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
   if (parent === null) return whole(withoutParent(order, tracker), more);
   const changes = await tracker.since(parent, taken);
   if ('unknown' in changes) {
+    // Whoever keeps bitmaps wants to know when they serve for nothing.
+    if (tracker.name === 'nbd-bitmap') warn(untracked(changes.unknown));
     return whole(changes.unknown, more);
   }
   const auditPercent = auditOf(changes.unchanged, changes.changedBytes, parent.blockSize);
@@ -69,13 +75,29 @@ export function requireHonest({ tracker }: Tracking, changedUnseen: Extents): vo
   throw fail('TRACKER_DISTRUSTED', { tracker, bytes: bytesIn(changedUnseen), offset });
 }
 
-function chosen({ policy, hints, taken, warn }: TrackingOrder): Tracker | null {
+/** The same for a point that it is not sure what of was read: the next one is not compared by what is kept of it. */
+export function keepingNothing(tracking: Tracking): Tracking {
+  if (tracking.recorded === null) return tracking;
+  const { kept: _, ...recorded } = tracking.recorded;
+  return { ...tracking, recorded };
+}
+
+function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Tracker | null {
   if (policy === 'off') return null;
   if (hints !== null) return hintsTracker(hints.path, hints.content);
+  if (bitmap !== null) {
+    if (taken.view.kind === 'nbd') return nbdBitmapTracker(bitmap);
+    warn(untracked('the tracker nbd-bitmap needs an NBD export'));
+    return null;
+  }
   const able = [reflinkTracker, thinTracker].find(({ name }) => name === taken.provider) ?? null;
   if (policy === 'auto' || policy === able?.name) return able;
-  warn({ code: 'NOT_TRACKED', message: `everything is read: the tracker ${policy} needs a snapshot by ${policy}` });
+  warn(untracked(`the tracker ${policy} needs a snapshot by ${policy}`));
   return null;
+}
+
+function untracked(reason: string): Warning {
+  return { code: 'NOT_TRACKED', message: `everything is read: ${reason}` };
 }
 
 /** Everything is read. */

@@ -8,9 +8,10 @@
 import { fail } from '../../errors.ts';
 import type { Manifest } from '../../repository/manifest.ts';
 import type { Extents } from '../allocation/allocation.ts';
+import { beginningBitmap } from '../nbd/bitmap.ts';
 import type { Taken } from '../snapshots/take.ts';
 
-export const trackerNames = ['reflink', 'thin', 'hints'] as const;
+export const trackerNames = ['reflink', 'thin', 'hints', 'nbd-bitmap'] as const;
 
 export type TrackerName = (typeof trackerNames)[number];
 
@@ -33,7 +34,7 @@ export interface Tracker {
 
 /** USAGE when no tracker has the name that the policy asks for. */
 export function checkTrackerPolicy(policy: string): void {
-  if (['auto', 'off', ...trackerNames].includes(policy)) return;
+  if (['auto', 'off', ...trackerNames].includes(policy) || beginningBitmap(policy) !== null) return;
   throw fail('USAGE', {
     problem: `there is no tracker ${policy}; there are ${trackerNames.join(', ')}, and auto, off`,
   });

@@ -40,10 +40,13 @@ export function addBackup(program: Command): void {
     .command('backup')
     .summary('make a restore point of a disk')
     .description(
-      'Makes a restore point of a block device, an image file or standard input (-). The first point of a disk is ' +
-        'full; later ones store what changed since the newest.',
+      'Makes a restore point of a block device, an image file, an export of an NBD server or standard input (-). The first ' +
+        'point of a disk is full; later ones store what changed since the newest.',
     )
-    .argument('<source>', 'block device, image file, or - for standard input')
+    .argument(
+      '<source>',
+      'block device, image file, nbd://HOST[:PORT]/EXPORT, nbds:// (TLS), nbd+unix:///EXPORT?socket=PATH, or - for standard input',
+    )
     .option('--machine <name>', "machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'name of the disk (default: the base name of the source)', text)
     .option('--full', 'store a full point, even if there is one to build on')
@@ -53,7 +56,12 @@ export function addBackup(program: Command): void {
       text,
       'auto',
     )
-    .option('--tracker <name>', 'auto, off, or a change tracker: reflink, thin, hints', text, 'auto')
+    .option(
+      '--tracker <name>',
+      'auto, off, or a change tracker: reflink, thin, hints, nbd-bitmap (or nbd-bitmap:NAME)',
+      text,
+      'auto',
+    )
     .option(
       '--changed-extents <file>',
       'JSON that says what changed, and since which point; - for standard input',
@@ -78,6 +86,7 @@ export function addBackup(program: Command): void {
 Examples:
   $ strata backup /dev/vg0/root
   $ strata backup web1.img --machine web1 --disk root --tag nightly
+  $ strata backup 'nbd+unix:///vda?socket=/run/web1.nbd' --machine web1 --tracker nbd-bitmap
   $ pg_basebackup -D - -Ft -X fetch | strata backup - --disk pg.tar`,
   );
   perform<BackupOptions, [string]>(command, async (session, options, source) => {

@@ -73,7 +73,11 @@ export function addJobAdd(job: Command): void {
     .addArgument(new Argument('<kind>', 'what it does').choices(Object.keys(optionsOf)))
     .option('--every <interval>', 'run it so often, from start to start: 90m, 6h, 1d', text)
     .option('--calendar <cron>', 'minute, hour, day of the month, month, day of the week: "30 1 * * *"', text)
-    .option('--source <path>', 'backup: block device or image file', text)
+    .option(
+      '--source <path>',
+      'backup: block device, image file or export of an NBD server (nbd://, nbds://, nbd+unix://)',
+      text,
+    )
     .option('--machine <name>', "backup: machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'backup: name of the disk (default: the base name of the source)', text)
     .option('--snapshot <policy>', 'backup: auto, required, off, or the name of a provider (default: auto)', text)

@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type BackupRequest, orderOf } from '../../backup/request.ts';
 import { checkSnapshotPolicy } from '../../backup/snapshots/provider.ts';
+import { absoluteSource } from '../../backup/source.ts';
 import { checkTrackerPolicy } from '../../backup/trackers/tracker.ts';
 import { fail } from '../../errors.ts';
 import { Repository } from '../../repository/repository.ts';
@@ -114,7 +115,7 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
   const { machine, disk, snapshot, tracker, allocation, type, tags } = order;
   checkSnapshotPolicy(snapshot);
   checkTrackerPolicy(tracker);
-  const source = resolve(given.source);
+  const source = absoluteSource(given.source);
   const rules = keepOf(keep, timeZone);
   const longest = given.maxDuration === undefined ? {} : { maxDuration: given.maxDuration };
   const filled = {

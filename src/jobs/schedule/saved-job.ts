@@ -3,6 +3,7 @@
  * person may leave open is filled in when the job is made, so that it means the same for ever, whoever runs it.
  */
 import { z } from 'zod';
+import { isNbdUri } from '../../backup/nbd/uri.ts';
 import { fail, reasonOf } from '../../errors.ts';
 import { diskName } from '../../repository/manifest.ts';
 import { openZone } from '../../repository/periods.ts';
@@ -11,6 +12,9 @@ import { type Calendar, calendarProblem } from './calendar.ts';
 import { parseInterval } from './interval.ts';
 
 const absolutePath = z.string().refine((path) => path.startsWith('/'), { error: 'it is not an absolute path' });
+const sourceText = z.string().refine((source) => source.startsWith('/') || isNbdUri(source), {
+  error: 'it is not an absolute path, and no NBD address',
+});
 const someText = z.string().min(1, { error: 'it is empty' });
 const limit = z.int().positive().nullable();
 
@@ -74,7 +78,7 @@ const keepSchema = z
   });
 
 const backupSettings = z.strictObject({
-  source: absolutePath,
+  source: sourceText,
   machine: diskName,
   disk: diskName,
   snapshot: someText,

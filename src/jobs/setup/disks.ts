@@ -48,6 +48,7 @@ export async function findDisks(repository: string | null): Promise<FoundDisk[]>
 /** A source that somebody names, which may be a partition or an image: fails as a backup of it would. */
 export async function examineSource(repository: string | null, given: string): Promise<FoundDisk> {
   const { kind, path, size, mountedAt } = await inspectSource(repository, given);
+  if (kind === 'nbd') throw fail('USAGE', { problem: `${path} is far away: save its job by strata job add` });
   if (kind === 'stream' || size === null) {
     throw fail('USAGE', { problem: `${given} is a stream: a saved job needs a disk, a partition or an image file` });
   }
