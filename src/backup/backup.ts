@@ -81,7 +81,7 @@ interface Task {
   /** The dirty bitmap that began with the newest point of the disk; '' when none did. */
   readonly bitmapSince: string;
   /** The export, once it is connected. It stays for all attempts: there are servers that serve one client, and once. */
-  readonly connected: { view: ConnectedSource | null };
+  readonly connected: { view: ConnectedSource | null; time: string };
 }
 
 /** What of the repository a run may refer to. */
@@ -117,7 +117,7 @@ export async function backup(
   checkAllocationPolicy(order.allocation, source);
   if (!order.dryRun) await clearOrphans(order.snapshotRecords, emit, warn);
   const hints = order.changedExtents === null ? null : await readHints(order.changedExtents);
-  const connected: Task['connected'] = { view: null };
+  const connected: Task['connected'] = { view: null, time: '' };
   const bitmapSince = await bitmapBefore(repo, order);
   const task: Task = {
     ...{ repo, order, source, hints, emit, signal, stop },
@@ -271,12 +271,15 @@ async function run(
 /** What is read in place of the source. An export that is connected is still what its server froze then: applications need not rest again. */
 async function takeView(task: Task): Promise<Taken> {
   const { source } = task;
-  if (task.connected.view !== null) return live(task.connected.view);
+  const { view, time } = task.connected;
+  if (view !== null) return { ...live(view), time };
   const taken = await whileResting(hookOrder(task), async (resting) => {
     const made = await takeSnapshot(snapshotOrder(task));
     return resting && made.provider !== 'off' ? { ...made, consistency: 'application' as const } : made;
   });
-  return source.kind === 'nbd' ? { ...taken, view: await connected(task) } : taken;
+  if (source.kind !== 'nbd') return taken;
+  task.connected.time = taken.time;
+  return { ...taken, view: await connected(task) };
 }
 
 /** Connects to the export, and asks for the bitmap that began with the newest point. */

@@ -6,8 +6,8 @@ import { fail } from '../../errors.ts';
 import type { NbdUri } from './uri.ts';
 
 /**
- * The folder: SOURCE_OPEN when no authority's certificate is in it. Without one libnbd takes the system's authorities, and before
- * 1.20.2 it then lets every server pass for the one that is meant.
+ * The folder: SOURCE_OPEN when no authority's certificate is in it. Without one libnbd takes the system's authorities, and 1.14 for
+ * one (Debian 12) then looks at no server's certificate at all.
  */
 export async function certificatesOf({ path, tls, certificates }: NbdUri): Promise<string> {
   if (!tls) return '';

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isNbdUri, nameOfExport, parseNbdUri } from '../../../../src/backup/nbd/uri.ts';
 import { defaultDiskName } from '../../../../src/backup/source.ts';
+import { jobOf } from '../../../../src/jobs/schedule/add.ts';
+import { usualSettings } from '../../../../src/repository/stores/settings.ts';
 
 describe('an NBD address', () => {
   it.each([
@@ -67,6 +69,13 @@ describe('an NBD address', () => {
 
   it.each(['disk.img', '/dev/nbd0', 'nbd', 'nbd:localhost:10809', './nbd://x', 's3://b/k'])('%s is none', (text) => {
     expect(isNbdUri(text)).toBe(false);
+  });
+
+  it('means the same from every folder, in a saved job', () => {
+    const settings = { kind: 'backup', source: 'nbd+unix:///vda?socket=x', keep: null, tracker: 'nbd-bitmap' } as const;
+    const request = { name: 'j', location: '/repo', storage: usualSettings, passwordFile: undefined, settings };
+    const job = jobOf({ ...request, every: undefined, calendar: undefined, timeZone: undefined });
+    expect(job.settings).toMatchObject({ source: `nbd+unix:///vda?socket=${process.cwd()}/x`, disk: 'vda' });
   });
 
   it.each([
