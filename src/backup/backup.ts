@@ -16,7 +16,7 @@ import type { Repository } from '../repository/repository.ts';
 import { cachesOfStorage } from '../repository/stores/cache-room.ts';
 import { trashedPacks } from '../repository/trash.ts';
 import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
-import { bytesIn } from './allocation/extents.ts';
+import { bytesIn, union } from './allocation/extents.ts';
 import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
 import { bitmapOf, contextOf } from './nbd/bitmap.ts';
@@ -302,9 +302,10 @@ async function readAndCommit(
   const { view: source, provider, consistency, time, lost, proven } = taken;
   const { repo, order, emit, signal, stop, warnings, warn, started } = task;
   const allocation = await survey(task, source);
-  const asked = await askTracker(task, parent, taken, distrusted);
+  const asked = await askTracker(task, parent, taken, allocation, distrusted);
   const { unchanged, auditPercent } = asked;
-  const skips = { unallocated: allocation?.unallocated ?? [], unchanged, auditPercent };
+  const unallocated = union(allocation?.unallocated ?? [], taken.traced?.own ?? []);
+  const skips = { unallocated, unchanged, auditPercent };
   const outcome = await runPipeline({
     ...{ repo, order, source, parent, ...stock, skips },
     ...{ runId: lease.id, emit, warn, stop, signal: AbortSignal.any([signal, lost]) },
@@ -318,6 +319,7 @@ async function readAndCommit(
   requireHonest(tracking, outcome.changedUnseen);
   warnOfUnreadable(source, outcome, warn);
   warnOfBad(outcome, warn);
+  const kept = await putToRest(task, taken, tracking);
   emit({ event: 'stage', stage: 'commit' });
   const seconds = secondsSince(started);
   return commitPoint(repo, lease, {
@@ -325,7 +327,7 @@ async function readAndCommit(
     source,
     snapshot: provider,
     consistency,
-    tracking,
+    tracking: kept,
     parent,
     allocation,
     outcome,
@@ -339,14 +341,31 @@ async function askTracker(
   { order, hints, emit, warn }: Task,
   { manifest }: Parent,
   taken: Taken,
+  allocation: DiskAllocation | null,
   distrusted: Distrusted | null,
 ): Promise<Tracking> {
   const given = hints === null ? null : { path: order.changedExtents ?? '', content: hints };
   const { tracker: policy, bitmap } = order;
-  const tracking = await track({ policy, hints: given, bitmap, parent: manifest, distrusted, taken, warn });
+  const asked = { policy, hints: given, bitmap, parent: manifest, distrusted };
+  const tracking = await track({ ...asked, taken, allocation, warn });
   const { tracker, unchanged, recorded } = tracking;
   if (recorded !== null) emit({ event: 'tracked', tracker, unchanged: bytesIn(unchanged), reason: recorded.reason });
   return tracking;
+}
+
+/** What is kept rests before the point is made, which says what it was then. */
+async function putToRest({ source, warn }: Task, { rest }: Taken, tracking: Tracking): Promise<Tracking> {
+  const { recorded } = tracking;
+  if (recorded?.kept === undefined) return tracking;
+  const { kept, ...others } = recorded;
+  try {
+    const more = await rest();
+    const generation = more === null ? kept.generation : `${kept.generation}:${more}`;
+    return { ...tracking, recorded: { ...others, kept: { ...kept, generation } } };
+  } catch (error) {
+    warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} could not be kept: ${reasonOf(error)}` });
+    return { ...tracking, recorded: others };
+  }
 }
 
 /** The point is made: its snapshot is kept for the next one, or goes; those that were kept before go. */

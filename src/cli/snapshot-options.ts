@@ -38,7 +38,7 @@ export function addSnapshotOptions(command: Command, kind = ''): Command {
     )
     .option(
       '--snapshot-size <size>',
-      `${kind}room of a snapshot by lvm or dm-snapshot: 2G, or 10% of the disk (default: 5%)`,
+      `${kind}room of a snapshot by lvm, dm-snapshot or a driver: 2G, or 10% of the disk (default: 5%)`,
       sizeOrPercent,
     )
     .option('--freeze-limit <seconds>', `${kind}the longest that file systems stand still (default: 60)`, seconds)

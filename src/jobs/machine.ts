@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
+import { stateOf, type TracingDriver, toolTrouble, tracingDrivers } from '../backup/tracing/drivers.ts';
 import { reasonOf } from '../errors.ts';
 import { whyNoDevice } from '../mount/drivers/dev-fuse.ts';
 import { bytesOfCopies, cachesOfStorage } from '../repository/stores/cache-room.ts';
@@ -74,6 +75,7 @@ export async function examineMachine(): Promise<Ability[]> {
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     await examineReflink(),
     ability(mapper, (await isUsable(mapperInUse, constants.R_OK)) ? '/dev/mapper' : null),
+    ...(await Promise.all(tracingDrivers.map(examineDriver))),
     ...(await examineWithoutRoot()),
     ...(await Promise.all(tools.map(async (tool) => ability(tool, await findCommand(tool.command))))),
   ];
@@ -124,6 +126,20 @@ async function examineReflink(): Promise<Ability> {
     remedy: 'keep image files on XFS or Btrfs',
   };
   return ability(wanted, able.length === 0 ? null : able.join(' '));
+}
+
+/** A driver that follows what is written to mounted devices. */
+async function examineDriver(driver: TracingDriver): Promise<Ability> {
+  const { name, state, tool } = driver;
+  const use = `snapshots of mounted ext and XFS devices, and what changed in them (--snapshot ${name})`;
+  const remedy = `install and load the kernel module ${name}, with its command ${tool}`;
+  try {
+    if ((await stateOf(driver)) === null) return ability({ name, use, remedy }, null);
+    const trouble = await toolTrouble(driver);
+    return ability({ name, use, remedy: trouble ?? '' }, trouble === null ? state : null);
+  } catch (error) {
+    return ability({ name, use, remedy: reasonOf(error) }, null);
+  }
 }
 
 function ability(wanted: Omit<Tool, 'command'>, path: string | null): Ability {

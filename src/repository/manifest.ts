@@ -63,7 +63,17 @@ const manifestSchema = z
         /** Blocks that it called unchanged and that were read nevertheless; all were. */
         auditedBlocks: bytes,
         /** The file or volume that is kept for the next backup on the machine that made the point. */
-        kept: z.object({ path: z.string(), generation: z.string() }).optional(),
+        kept: z
+          .object({
+            path: z.string(),
+            generation: z.string(),
+            /** Extents of the disk that may change without the tracker's knowing. */
+            untracked: z
+              .array(z.tuple([bytes, z.int().positive()]).readonly())
+              .readonly()
+              .optional(),
+          })
+          .optional(),
         /** A tracker that was wrong once, and is not asked any more. */
         distrusted: z.object({ tracker: z.string(), reason: z.string() }).optional(),
       })

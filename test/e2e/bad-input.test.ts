@@ -104,7 +104,8 @@ const cases: Readonly<Record<string, Case>> = {
   'a snapshot provider that is not there': {
     words: ['backup', at('disk.img'), '--snapshot', 'zfs'],
     code: 2,
-    message: /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, dm-snapshot, freeze/,
+    message:
+      /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, dattobd, elastio-snap, dm-snapshot, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Bench, openBench } from '../e2e/strata.ts';
+import { standIn } from '../unit/backup/tracing/stand-in.ts';
 import { hasLoop, mountNew } from '../unit/loop.ts';
 
 const mib = 1024 ** 2;
@@ -81,6 +82,23 @@ describe.skipIf(!hasLoop)('snapshots of backups that broke off (need root and lo
     ]);
     await bench.events([...words, '--tracker', 'off']);
     expect([...(await left(folder)), ...(await records(bench))]).toEqual([]);
+  });
+
+  it('by a stand-in for dattobd are cleared, and it follows the disk anew', async () => {
+    const { device, files, minors, environment } = await standIn();
+    const snapshot = ['--snapshot', 'dattobd', '--snapshot-size', '4M'];
+    const words = ['backup', device, '--repo', repo, '--machine', 'm', ...snapshot, '--json'];
+    for (const step of ['setup', 'rest', 'keep', 'transition']) {
+      const env = { ...environment, STRATA_FAILPOINT: `snapshot.${step}:1:kill` };
+      expect((await bench.strata(words, { env })).code).toBe(null);
+      const [result] = (await bench.events(words, { env: environment })).slice(-1);
+      // Killed before the driver went on, it still rests where it was.
+      const tracker = step === 'transition' ? 'dattobd' : 'off';
+      expect(result, step).toMatchObject({ snapshot: 'dattobd', tracker, warnings: [] });
+      expect([files().length, minors()], step).toEqual([1, [0]]);
+    }
+    await bench.events([...words, '--tracker', 'off'], { env: environment });
+    expect([...files(), ...minors(), ...(await records(bench))]).toEqual([]);
   });
 
   it('do not keep a file system frozen', async () => {

@@ -53,7 +53,8 @@ export class StrataGuest {
     this.#original = original;
   }
 
-  static async start(bench: Bench, drivers: readonly string[]): Promise<StrataGuest> {
+  /** `more` are words for qemu. */
+  static async start(bench: Bench, drivers: readonly string[], more: readonly string[] = []): Promise<StrataGuest> {
     const parts = await makeGuestParts(bench.folder, [...sharingDrivers, ...drivers]);
     const [volumes, restored, original] = ['volumes', 'restored', 'original'].map((name) => bench.path(name)) as [
       string,
@@ -66,7 +67,7 @@ export class StrataGuest {
       '-drive',
       `file=${disk},format=raw,if=virtio,cache=unsafe,discard=unmap`,
     ]);
-    const guest = new Guest(parts, { memory: 1536, sharesHost: true, words });
+    const guest = new Guest(parts, { memory: 1536, sharesHost: true, words: [...more, ...words] });
     await guest.ready();
     await guest.run(`mkdir -p /etc/lvm /mnt; printf '${lvmSettings.join('\\n')}\\n' > /etc/lvm/lvmlocal.conf`);
     await guest.run('export DM_DISABLE_UDEV=1 STRATA_REPO=/run/repo NODE_COMPILE_CACHE=/run/compiled');

@@ -3,6 +3,7 @@
  * `required`, or the name of the provider that must make it.
  */
 import { fail } from '../../errors.ts';
+import type { Extents } from '../allocation/allocation.ts';
 import type { Source } from '../source.ts';
 
 /**
@@ -14,7 +15,16 @@ export const consistencies = ['application', 'file-system', 'crash', 'none'] as 
 export type Consistency = (typeof consistencies)[number];
 
 /** `auto` and `required` take the first that can, but for those that must be asked for by name. */
-export const providerNames = ['reflink', 'btrfs', 'thin', 'lvm', 'dm-snapshot', 'freeze'] as const;
+export const providerNames = [
+  'reflink',
+  'btrfs',
+  'thin',
+  'lvm',
+  'dattobd',
+  'elastio-snap',
+  'dm-snapshot',
+  'freeze',
+] as const;
 
 export type ProviderName = (typeof providerNames)[number];
 
@@ -43,6 +53,23 @@ export interface View {
   readonly lost?: AbortSignal;
   /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
   proven(): Promise<void>;
+  /** Of a snapshot by a driver that follows what is written to the source. */
+  readonly traced?: Traced;
+}
+
+/** What a driver that follows a source knows of a snapshot. */
+export interface Traced {
+  /** The series that it belongs to, and which of that it is. */
+  readonly uuid: string;
+  readonly sequence: number;
+  /** The file of the driver, on the source itself. */
+  readonly file: string;
+  /** The file of the snapshot before, which says now what changed since, and when the driver had last written to it. */
+  readonly before: { readonly file: string; readonly touched: string } | null;
+  /** Why it is the first of its series; null when it is not. */
+  readonly anew: string | null;
+  /** Where these files lie on the source: what stands there means nothing. null: that cannot be told. */
+  readonly own: Extents | null;
 }
 
 /** `orphan`: the process that made it is dead. */
@@ -61,8 +88,11 @@ export interface SnapshotProvider {
   plan(wish: SnapshotWish): Promise<readonly string[]>;
   /** SNAPSHOT_IMPOSSIBLE when it turns out that it can make none. What it made until then is ended by the caller. */
   create(wish: SnapshotWish, places: readonly string[]): Promise<View>;
-  /** Has it rest until it is compared with: nothing is read from it any more. */
-  keep?(places: readonly string[], id: string): Promise<void>;
+  /**
+   * Has it rest until it is compared with: nothing is read from it any more. Gives what more tells then that it is still
+   * what it was; null: nothing more.
+   */
+  keep?(places: readonly string[], id: string): Promise<string | null>;
   /** Removes it; one that has vanished already counts as removed. */
   end(places: readonly string[], end: SnapshotEnd, id: string): Promise<void>;
 }

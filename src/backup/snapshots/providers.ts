@@ -6,8 +6,18 @@ import { lvm } from './lvm.ts';
 import type { ProviderName, SnapshotProvider } from './provider.ts';
 import { reflink } from './reflink.ts';
 import { thin } from './thin.ts';
+import { dattobd, elastioSnap } from './traced.ts';
 
-export const providers: readonly SnapshotProvider[] = [reflink, btrfs, thin, lvm, dmSnapshot, freeze];
+export const providers: readonly SnapshotProvider[] = [
+  reflink,
+  btrfs,
+  thin,
+  lvm,
+  dattobd,
+  elastioSnap,
+  dmSnapshot,
+  freeze,
+];
 
 export function providerOf(name: ProviderName): SnapshotProvider {
   return providers.find((provider) => provider.name === name) as SnapshotProvider;

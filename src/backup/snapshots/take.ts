@@ -4,7 +4,7 @@ import { fail, isStrataError, reasonOf, type StrataError } from '../../errors.ts
 import { native } from '../../native.ts';
 import type { Emit, Warning } from '../../repository/events.ts';
 import type { Source } from '../source.ts';
-import type { Consistency, ProviderName, SnapshotEnd, SnapshotProvider, SnapshotWish } from './provider.ts';
+import type { Consistency, ProviderName, SnapshotEnd, SnapshotProvider, SnapshotWish, Traced } from './provider.ts';
 import { providerOf, providers } from './providers.ts';
 import { beginRecord, type HeldRecord, newSnapshotId, type SnapshotOwner } from './records.ts';
 
@@ -31,10 +31,14 @@ export interface Taken {
   readonly time: string;
   /** Comes when it is known before the end that it does not hold. */
   readonly lost: AbortSignal;
+  /** Of a snapshot by a driver that follows the source; null of others. */
+  readonly traced: Traced | null;
   /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
   proven(): Promise<void>;
   /** Removes it. */
   finish(end: SnapshotEnd): Promise<void>;
+  /** When all is read: has it rest, so that it can stay; gives what more tells that it is still that, or null. */
+  rest(): Promise<string | null>;
   /** Has it stay in place of removing it. */
   keep(): Promise<void>;
   /** Writes down something more that its provider ends if this process does not live to do that. */
@@ -76,7 +80,8 @@ export function live(source: Source): Taken {
   const time = new Date().toISOString();
   return {
     ...{ provider: 'off', consistency: 'none', view: source, id: null, time },
-    ...{ lost: never(), proven: nothing, finish: nothing, keep: nothing, note: noteless },
+    ...{ lost: never(), traced: null, proven: nothing, finish: nothing, keep: nothing, note: noteless },
+    rest: async () => null,
   };
 }
 
@@ -122,17 +127,17 @@ async function take(
     await record.close();
     emit({ event: 'snapshot', act: 'removed', provider: name, source: source.path });
   };
+  const rest = async () => (await provider.keep?.(places, id)) ?? null;
   const keep = async () => {
-    await provider.keep?.(places, id);
     await record.keep();
     emit({ event: 'snapshot', act: 'kept', provider: name, source: source.path });
   };
   try {
-    const { path, proven, lost = never() } = await provider.create(whole, places);
+    const { path, proven, lost = never(), traced = null } = await provider.create(whole, places);
     const time = new Date().toISOString();
     const view = { ...source, input: path, size: await sizeOf(path), mountedAt: [] };
     emit({ event: 'snapshot', act: 'created', provider: name, source: source.path, consistency });
-    return { provider: name, consistency, view, id, time, lost, proven, finish, keep, note };
+    return { provider: name, consistency, view, id, time, lost, traced, proven, finish, rest, keep, note };
   } catch (error) {
     // What is left all the same is cleared by the next run, for its record stays.
     await provider.end(places, 'abort', id).then(record.close, () => undefined);

@@ -47,6 +47,7 @@ export const thin: SnapshotProvider = {
     Guarding.end(id);
     const [group = '', name = ''] = place.split('/');
     await deactivate({ group, name });
+    return null;
   },
 
   async end([place = ''], _end, id) {

@@ -3,12 +3,15 @@ import { fail } from '../../errors.ts';
 import type { Warning } from '../../repository/events.ts';
 import type { Manifest } from '../../repository/manifest.ts';
 import type { Extents } from '../allocation/allocation.ts';
+import type { DiskAllocation } from '../allocation/disk.ts';
 import { bytesIn } from '../allocation/extents.ts';
 import type { Taken } from '../snapshots/take.ts';
+import { missesDiscards } from './discards.ts';
 import { type Hints, hintsTracker } from './hints.ts';
 import { nbdBitmapTracker } from './nbd-bitmap.ts';
 import { reflinkTracker } from './reflink.ts';
 import { thinTracker } from './thin.ts';
+import { dattobdTracker, elastioSnapTracker } from './traced.ts';
 import type { Tracker, TrackerName } from './tracker.ts';
 
 export interface TrackingOrder {
@@ -20,6 +23,8 @@ export interface TrackingOrder {
   /** That is not to be used: it was wrong. */
   readonly distrusted: Distrusted | null;
   readonly taken: Taken;
+  /** What the file systems said of the snapshot; null when they were not asked. */
+  readonly allocation: DiskAllocation | null;
   readonly warn: (warning: Warning) => void;
 }
 
@@ -38,6 +43,9 @@ export interface Tracking {
   readonly recorded: Omit<Recorded, 'auditedBlocks'> | null;
 }
 
+/** Each goes with the provider of its name. */
+const ofProviders: readonly Tracker[] = [reflinkTracker, thinTracker, dattobdTracker, elastioSnapTracker];
+
 /** Of the unchanged blocks one of a hundred is read, but not more than a part of what changed, and a few at least. */
 const auditShare = 0.01;
 const auditOfChanged = 0.05;
@@ -45,7 +53,7 @@ const auditAtLeast = 8;
 
 /** Asks the tracker that the policy allows. */
 export async function track(order: TrackingOrder): Promise<Tracking> {
-  const { parent, taken, warn, distrusted } = order;
+  const { parent, taken, allocation, warn, distrusted } = order;
   const tracker = chosen(order);
   if (tracker === null) return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: null };
   if (distrusted?.tracker === tracker.name) {
@@ -57,6 +65,9 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
   const kept = (await tracker.keeps?.(taken)) ?? null;
   const more = kept === null ? {} : { kept };
   if (parent === null) return whole(withoutParent(order, tracker), more);
+  if (tracker.missesDiscards && (await missesDiscards(taken.view.path, allocation))) {
+    return whole(`${tracker.name} does not note what is discarded, and no map says what is still used`, more);
+  }
   const changes = await tracker.since(parent, taken);
   if ('unknown' in changes) {
     // Whoever keeps bitmaps wants to know when they serve for nothing.
@@ -90,7 +101,7 @@ function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Tracker 
     warn(untracked('the tracker nbd-bitmap needs an NBD export'));
     return null;
   }
-  const able = [reflinkTracker, thinTracker].find(({ name }) => name === taken.provider) ?? null;
+  const able = ofProviders.find(({ name }) => name === taken.provider) ?? null;
   if (policy === 'auto' || policy === able?.name) return able;
   warn(untracked(`the tracker ${policy} needs a snapshot by ${policy}`));
   return null;
