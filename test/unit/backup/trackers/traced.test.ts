@@ -143,15 +143,9 @@ describe.skipIf(!hasLoop)('a stand-in for dattobd (needs root and loop devices)'
       anew: null,
       before: { file: fileOf(driver, '00000001') },
     });
-    const cases = [
-      ['play-state', '0', /was unmounted/],
-      ['play-error', '-27', /failed \(EFBIG\)/],
-    ] as const;
-    for (const [at, [verb, value, reason]] of cases.entries()) {
-      driver.control(verb, value, '0');
-      const traced = await make(`1000000${at}`);
-      expect(traced).toMatchObject({ sequence: 1, before: null, anew: expect.stringMatching(reason) });
-    }
+    driver.control('play-state', '0', '0');
+    const third = await make('00000003');
+    expect(third).toMatchObject({ sequence: 1, before: null, anew: expect.stringContaining('was unmounted') });
   });
 
   it('is taken only by name, of a mounted ext or XFS that nobody else has it follow', async () => {
