@@ -66,6 +66,14 @@ describe.skipIf(trouble)('a device of device-mapper', () => {
     await guest.expectContent(device, 'plain');
   });
 
+  test('whose target keeps notes of its own is left alone', async () => {
+    await guest.run(`dmsetup create noted --table '0 2048 snapshot-origin /dev/vda'`);
+    const refused = await guest.backUp('/dev/mapper/noted', words, 1);
+    expect(refused).toMatchObject({ event: 'error', code: 'SNAPSHOT_IMPOSSIBLE' });
+    expect(refused.message).toContain('its target snapshot-origin cannot be in two devices at once');
+    await guest.run('dmsetup remove noted');
+  });
+
   test('is not taken by itself, nor without a place for what is overwritten', async () => {
     expect(await guest.backUp(device)).toMatchObject({ snapshot: 'off' });
     const refused = await guest.backUp(device, '--snapshot dm-snapshot', 1);

@@ -20,6 +20,8 @@ import type { SnapshotProvider } from './provider.ts';
 
 const limit = 120_000;
 const sector = 512;
+/** Two devices with one table spoil each other unless all that a target knows stands in the table: others keep notes on a disk. */
+const sharable = ['linear', 'striped', 'crypt', 'multipath', 'delay', 'zero', 'error'];
 /** Sectors that are copied at once. */
 const chunk = 8;
 /** Keys of encrypted devices go from one to the other, and through nobody's list of arguments. */
@@ -35,9 +37,12 @@ export const dmSnapshot: SnapshotProvider = {
   async obstacle({ source, folder }) {
     if (source.kind !== 'device') return 'it is no block device';
     const number = deviceName((await stat(source.path, { bigint: true })).rdev);
-    if ((await shown(number, 'name')) === '') return 'it is no device of device-mapper';
+    const name = await shown(number, 'name');
+    if (name === '') return 'it is no device of device-mapper';
     if ((await shown(number, 'uuid')).startsWith('LVM-'))
       return 'it is a logical volume, of which thin and lvm make them';
+    const other = (await targetsOf(name)).find((target) => !sharable.includes(target));
+    if (other !== undefined) return `its target ${other} cannot be in two devices at once`;
     if (folder === null) return '--snapshot-folder does not say where what is overwritten meanwhile goes';
     const [above, beneath] = [await devicesOn(number), await storageUnder(folder)];
     return [...beneath.devices].some((device) => above.has(device)) ? `${folder} lies on it` : null;
@@ -88,6 +93,12 @@ export const dmSnapshot: SnapshotProvider = {
 /** The source's own table, and the snapshot. */
 function devicesFor(id: string) {
   return { origin: `strata-${id}-origin`, view: `strata-${id}` };
+}
+
+/** What the lines of a device's table are of. */
+async function targetsOf(name: string): Promise<string[]> {
+  const table = await act('dmsetup', ['table', name]);
+  return table.split('\n').flatMap((line) => /^\d+ \d+ (\S+)/.exec(line)?.[1] ?? []);
 }
 
 /** Whether a device's table makes it an origin on top of that one. */
