@@ -483,6 +483,18 @@ export const errorTable = {
     http: 500,
     hint: 'no point was made; start again: a freeze with a higher --freeze-limit, a snapshot that was full with a larger --snapshot-size',
   },
+  NOT_ONE_INSTANT: {
+    message: 'the disks cannot be frozen at one instant: {reason}',
+    exit: 1,
+    http: 409,
+    hint: 'with --snapshot auto each gets its point all the same; --hook-freeze can bring to rest what writes to them',
+  },
+  NO_DISKS: {
+    message: 'this machine has no disk that can be backed up into this repository',
+    exit: 1,
+    http: 409,
+    hint: 'name a volume, a partition or an image file; lsblk lists block devices',
+  },
   HOOK_FAILED: {
     message: 'the {hook} hook failed: {reason}',
     exit: 1,

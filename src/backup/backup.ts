@@ -3,7 +3,6 @@
  * manifest last; a run that ends before that leaves packs that the next one finds and uses.
  */
 import { randomBytes } from 'node:crypto';
-import { homedir, tmpdir } from 'node:os';
 import { fail, isStrataError, reasonOf, type StrataError } from '../errors.ts';
 import { type BackupOutcome, type BadPlace, native, type PackRef } from '../native.ts';
 import { readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
@@ -13,25 +12,23 @@ import { clearLeftovers, finishUploads } from '../repository/leftovers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import { listPacks } from '../repository/packs.ts';
 import type { Repository } from '../repository/repository.ts';
-import { cachesOfStorage } from '../repository/stores/cache-room.ts';
 import { trashedPacks } from '../repository/trash.ts';
 import type { DiskAllocation, VolumeAllocation } from './allocation/disk.ts';
 import { bytesIn, union } from './allocation/extents.ts';
-import { checkAllocationPolicy, surveyAllocation, unmapped } from './allocation/survey.ts';
+import { surveyAllocation, unmapped } from './allocation/survey.ts';
 import { commitPoint } from './commit.ts';
-import { bitmapOf, contextOf } from './nbd/bitmap.ts';
+import { contextOf } from './nbd/bitmap.ts';
 import { type ConnectedSource, connect } from './nbd/connect.ts';
 import { chainErrors, findParent, newestOf, noParent, type Parent, provenParent, unusable } from './parent.ts';
 import { runPipeline } from './pipeline.ts';
-import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
-import { betweenHooks, type HookOrder, whileResting } from './snapshots/hooks.ts';
+import type { BackupRequest } from './request.ts';
+import { betweenHooks, whileResting } from './snapshots/hooks.ts';
 import { clearOrphans, dropKept } from './snapshots/leftovers.ts';
-import { type Consistency, checkSnapshotPolicy } from './snapshots/provider.ts';
-import { foreseeProvider, live, type SnapshotOrder, type Taken, takeSnapshot } from './snapshots/take.ts';
-import { inspectSource, type Source } from './source.ts';
-import { type Hints, readHints } from './trackers/hints.ts';
+import type { Consistency } from './snapshots/provider.ts';
+import { foreseeProvider, live, type Taken, takeSnapshot } from './snapshots/take.ts';
+import type { Source } from './source.ts';
+import { hookOrderOf, prepare, snapshotOrderOf, type Task, worthWith } from './task.ts';
 import { type Distrusted, keepingNothing, requireHonest, type Tracking, track } from './trackers/track.ts';
-import { checkTrackerPolicy } from './trackers/tracker.ts';
 
 export type { BackupRequest } from './request.ts';
 
@@ -61,27 +58,10 @@ export interface BackupResult {
   readonly allocation: readonly VolumeAllocation[] | null;
   /** Bytes that were not read, holes among them: nobody uses them, or they had not changed. */
   readonly skipped: { readonly unallocated: number; readonly unchanged: number };
+  /** What it has in common with the other disks of its run; null when it was the only one. */
+  readonly group: NonNullable<Manifest['group']> | null;
   readonly warnings: readonly Warning[];
   readonly seconds: number;
-}
-
-/** What stays the same over all attempts of one backup. */
-interface Task {
-  readonly repo: Repository;
-  readonly order: BackupOrder;
-  readonly source: Source;
-  readonly hints: Hints | null;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-  /** Aborts the signal. */
-  readonly stop: (reason: StrataError) => void;
-  readonly warnings: readonly Warning[];
-  readonly warn: (warning: Warning) => void;
-  readonly started: number;
-  /** The dirty bitmap that began with the newest point of the disk; '' when none did. */
-  readonly bitmapSince: string;
-  /** The export, once it is connected. It stays for all attempts: there are servers that serve one client, and once. */
-  readonly connected: { view: ConnectedSource | null; time: string };
 }
 
 /** What of the repository a run may refer to. */
@@ -101,30 +81,12 @@ export async function backup(
   signal: AbortSignal,
   stop: (reason: StrataError) => void = () => {},
 ): Promise<BackupResult> {
-  const started = Date.now();
-  const order = orderOf(request);
-  const warnings: Warning[] = [];
-  const warn = (warning: Warning) => {
-    // A second run meets what the first one met.
-    if (warnings.some(({ code, message }) => code === warning.code && message === warning.message)) return;
-    warnings.push(warning);
-    emit({ event: 'warning', ...warning });
-  };
   emit({ event: 'stage', stage: 'check' });
-  checkSnapshotPolicy(order.snapshot);
-  checkTrackerPolicy(order.tracker);
-  const source = await inspectSource(repo.store.folder, order.source);
-  checkAllocationPolicy(order.allocation, source);
-  if (!order.dryRun) await clearOrphans(order.snapshotRecords, emit, warn);
-  const hints = order.changedExtents === null ? null : await readHints(order.changedExtents);
-  const connected: Task['connected'] = { view: null, time: '' };
-  const bitmapSince = await bitmapBefore(repo, order);
-  const task: Task = {
-    ...{ repo, order, source, hints, emit, signal, stop },
-    ...{ warnings, warn, started, bitmapSince, connected },
-  };
-  const work = () => lettingGo(task, order.dryRun ? plan : start);
-  return order.dryRun ? work() : betweenHooks(hookOrder(task), work);
+  const task = await prepare(repo, request, { emit, signal, stop });
+  const { order, warn } = task;
+  if (order.dryRun) return lettingGo(task, foresee);
+  await clearOrphans(order.snapshotRecords, emit, warn);
+  return betweenHooks(hookOrderOf(task), () => lettingGo(task, start));
 }
 
 /** The last hook may end what serves an export: it is let go before. */
@@ -137,16 +99,11 @@ async function lettingGo(task: Task, work: (task: Task) => Promise<BackupResult>
   }
 }
 
-async function bitmapBefore(repo: Repository, { machine, disk, bitmap }: BackupOrder): Promise<string> {
-  const newest = bitmap === null ? null : await newestOf(repo, { machine, disk }, () => undefined);
-  return (newest && bitmapOf(newest)?.name) ?? '';
-}
-
 /** Says what a backup would do; writes nothing. */
-async function plan(task: Task): Promise<BackupResult> {
+export async function foresee(task: Task): Promise<BackupResult> {
   const { repo, order, warnings, warn, started } = task;
   const source = task.source.kind === 'nbd' ? await connected(task) : task.source;
-  const provider = await foreseeProvider(snapshotOrder(task));
+  const provider = await foreseeProvider(snapshotOrderOf(task));
   const allocation = await survey(task, provider === null ? source : { ...source, mountedAt: [] });
   const parent = order.full ? noParent : await findParent(repo, order, await listPacks(repo), warn);
   return {
@@ -169,13 +126,19 @@ async function plan(task: Task): Promise<BackupResult> {
     allocation: allocation?.volumes ?? null,
     skipped: { unallocated: 0, unchanged: 0 },
     warnings,
+    group: null,
     seconds: secondsSince(started),
   };
 }
 
 /** What the policy needs must be there before anything is written. */
 async function start(task: Task): Promise<BackupResult> {
-  await foreseeProvider(snapshotOrder(task));
+  await foreseeProvider(snapshotOrderOf(task));
+  return makePoint(task);
+}
+
+/** Makes the point of a task, in as many attempts as that takes. */
+export function makePoint(task: Task): Promise<BackupResult> {
   return attempt(task, { full: task.order.full, distrusted: null });
 }
 
@@ -255,9 +218,10 @@ async function run(
     kind: parent.manifest === null ? 'full' : 'incremental',
     parent: parent.manifest?.id ?? null,
     size: source.size,
+    ...(task.group === null ? {} : { group: task.group.id }),
   });
-  if (order.snapshot !== 'off') emit({ event: 'stage', stage: 'snapshot' });
-  const taken = await takeView(task);
+  if (order.snapshot !== 'off' && task.frozen === null) emit({ event: 'stage', stage: 'snapshot' });
+  const taken = task.frozen ?? (await takeView(task));
   try {
     const manifest = await readAndCommit(task, lease, parent, stock, taken, distrusted);
     await settle(task, taken, manifest);
@@ -273,10 +237,9 @@ async function takeView(task: Task): Promise<Taken> {
   const { source } = task;
   const { view, time } = task.connected;
   if (view !== null) return { ...live(view), time };
-  const taken = await whileResting(hookOrder(task), async (resting) => {
-    const made = await takeSnapshot(snapshotOrder(task));
-    return resting && made.provider !== 'off' ? { ...made, consistency: 'application' as const } : made;
-  });
+  const taken = await whileResting(hookOrderOf(task), async (resting) =>
+    worthWith(resting, await takeSnapshot(snapshotOrderOf(task))),
+  );
   if (source.kind !== 'nbd') return taken;
   task.connected.time = taken.time;
   return { ...taken, view: await connected(task) };
@@ -332,6 +295,7 @@ async function readAndCommit(
     allocation,
     outcome,
     time,
+    group: task.group,
     seconds,
     warnings,
   });
@@ -386,28 +350,6 @@ async function giveBack({ source, warn }: Task, { finish }: Taken, end: 'success
   await finish(end).catch((error: unknown) => {
     warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} is still there: ${reasonOf(error)}` });
   });
-}
-
-function snapshotOrder({ repo, order, source, emit, warn }: Task): SnapshotOrder {
-  const { machine, disk, snapshotFolder: folder, snapshotSize: size, snapshotRecords: records, freezeLimit } = order;
-  const owner = { repository: repo.config.id, machine, disk };
-  const caches = cachesOfStorage();
-  const folders = [repo.store.folder, records, order.cacheFolder, caches, homedir(), tmpdir()];
-  const needed = folders.filter((path) => path != null);
-  return { source, policy: order.snapshot, owner, records, wish: { folder, size, freezeLimit, needed }, emit, warn };
-}
-
-function hookOrder({ repo, order, source, bitmapSince, emit, warn }: Task): HookOrder {
-  const { hooks: commands, hookLimit: limit, machine, disk, bitmap } = order;
-  const environment = {
-    STRATA_SOURCE: source.path,
-    STRATA_MACHINE: machine,
-    STRATA_DISK: disk,
-    STRATA_REPOSITORY: repo.config.id,
-    ...(bitmap === null ? {} : { STRATA_BITMAP: bitmap, STRATA_BITMAP_SINCE: bitmapSince }),
-  };
-  const required = order.snapshot !== 'auto' && order.snapshot !== 'off';
-  return { commands, limit, required, environment, emit, warn };
 }
 
 /** Asks the file systems of what is read what they use. */
@@ -469,6 +411,7 @@ function resultOf(manifest: Manifest, warnings: readonly Warning[], seconds: num
     tracking: manifest.tracking ?? null,
     allocation: manifest.allocation ?? null,
     skipped: manifest.skipped ?? { unallocated: 0, unchanged: 0 },
+    group: manifest.group ?? null,
     warnings,
     seconds,
   };

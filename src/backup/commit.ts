@@ -25,6 +25,7 @@ export interface Finished {
   readonly allocation: DiskAllocation | null;
   readonly outcome: BackupOutcome;
   readonly time: string;
+  readonly group: Manifest['group'] | null;
   readonly seconds: number;
   readonly warnings: readonly Warning[];
 }
@@ -68,6 +69,7 @@ function manifestOf(repo: Repository, id: string, finished: Finished): Manifest 
     consistency: finished.consistency,
     ...(tracking.recorded === null ? {} : { tracking: { ...tracking.recorded, auditedBlocks: outcome.auditedBlocks } }),
     ...(allocation === null ? {} : { allocation: allocation.volumes.map((volume) => ({ ...volume })) }),
+    ...(finished.group === null ? {} : { group: finished.group }),
     ...(unallocated + unchanged === 0 ? {} : { skipped: { unallocated, unchanged } }),
     unreadable: outcome.unreadable.map(([offset, length]) => [offset, length]),
     warnings: [...finished.warnings],

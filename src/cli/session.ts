@@ -132,7 +132,7 @@ export class Session {
     }
     switch (event.event) {
       case 'started':
-        this.#label = event.action;
+        this.#label = event.group === undefined ? event.action : `${event.action} of ${event.disk}`;
         break;
       case 'stage':
         this.#progress?.restart();

@@ -33,7 +33,7 @@ export function addSnapshotOptions(command: Command, kind = ''): Command {
   return command
     .option(
       '--snapshot-folder <dir>',
-      `${kind}where to put files that share blocks (default: beside the image), or of dm-snapshot`,
+      `${kind}where to put files that share blocks (default: beside the image), of dm-snapshot, and copies`,
       text,
     )
     .option(

@@ -88,6 +88,6 @@ export function describeFailure(error: unknown): Failure {
 }
 
 /** Event and time come first in each line that is printed. */
-function stamp<Name extends string>(event: Name): Stamp & { readonly event: Name } {
+export function stamp<Name extends string>(event: Name): Stamp & { readonly event: Name } {
   return { event, time: new Date().toISOString() };
 }

@@ -9,6 +9,7 @@ export interface Warning {
 export type WarningCode =
   | 'LIVE_SOURCE'
   | 'SOURCE_RECONNECTED'
+  | 'NOT_ONE_INSTANT'
   | 'HOOK_FAILED'
   | 'TRACKER_DISTRUSTED'
   | 'NOT_TRACKED'
@@ -50,6 +51,8 @@ export type StrataEvent =
       readonly parent?: string | null;
       /** Bytes to go through; null when not known (a stream). */
       readonly size?: number | null;
+      /** Of one disk of several: what their points have in common. */
+      readonly group?: string;
     }
   | { readonly event: 'stage'; readonly stage: Stage }
   | {

@@ -93,6 +93,14 @@ const manifestSchema = z
       .optional(),
     /** Bytes that were not read: nobody used them, and they are zero; or they had not changed. Absent: all was read. */
     skipped: z.object({ unallocated: bytes, unchanged: bytes }).optional(),
+    /** What it has in common with the other disks that its run backed up; absent when it was the only one. */
+    group: z
+      .object({
+        id: z.string().regex(/^[0-9a-f]{24}$/),
+        /** Whether it shows the same instant as all others of the group that say so. */
+        oneInstant: z.boolean(),
+      })
+      .optional(),
     unreadable: z.array(z.tuple([bytes, z.int().positive()])),
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
     /** Of a synthetic full only: the point that it equals, how many points were merged, and how. */

@@ -105,7 +105,7 @@ const cases: Readonly<Record<string, Case>> = {
     words: ['backup', at('disk.img'), '--snapshot', 'zfs'],
     code: 2,
     message:
-      /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, dattobd, elastio-snap, dm-snapshot, freeze/,
+      /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, iterate, dattobd, elastio-snap, dm-snapshot, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],

@@ -310,7 +310,7 @@ describe('what is asked wrongly', () => {
     [['add', 'a\nb', 'verify'], 2, /^"a\\u000ab" cannot be the name of a job/],
     [['add', 'a', 'mirror'], 2, /'mirror' is invalid for argument 'kind'. Allowed choices are backup, verify/],
     [['add', 'a'], 2, "missing required argument 'kind'"],
-    [['add', 'a', 'backup'], 2, 'a backup job needs --source'],
+    [['add', 'a', 'backup'], 2, 'a backup job needs --source, or --all-disks'],
     [['add', 'a', 'backup', '--source', '-'], 2, 'a saved job has no standard input: name its source'],
     [['add', 'a', 'backup', ...source, '--machine', '../m'], 2, /\.\.\/m cannot be the name of a machine/],
     [['add', 'a', 'backup', ...source, '--snapshot', 'vss'], 2, /there is no snapshot provider vss/],

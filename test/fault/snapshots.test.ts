@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Bench, openBench } from '../e2e/strata.ts';
 import { standIn } from '../unit/backup/tracing/stand-in.ts';
-import { hasLoop, mountNew } from '../unit/loop.ts';
+import { attach, hasLoop, mount, mountNew } from '../unit/loop.ts';
+import { scratchFolder } from '../unit/scratch.ts';
 
 const mib = 1024 ** 2;
 
@@ -99,6 +100,42 @@ describe.skipIf(!hasLoop)('snapshots of backups that broke off (need root and lo
     }
     await bench.events([...words, '--tracker', 'off'], { env: environment });
     expect([...files(), ...minors(), ...(await records(bench))]).toEqual([]);
+  });
+
+  it('of several disks let all of them go on, and are cleared', async () => {
+    const { folder } = await mountNew('xfs');
+    const images = ['one.img', 'two.img', 'three.img'].map((name) => join(folder, name));
+    const mounts: string[] = [];
+    for (const image of images) {
+      await writeFile(image, Buffer.alloc(4 * mib));
+      const at = join(await scratchFolder(), 'mnt');
+      await mkdir(at);
+      mount(attach(image), at);
+      mounts.push(at);
+    }
+    const words = ['backup', ...images, '--repo', repo, '--machine', 'm', '--tracker', 'off', '--json'];
+    // Of three disks two are held; of each there is a record, and one of the hold.
+    for (const step of ['hold:2', 'clone:3', 'release:1']) {
+      const env = { STRATA_FAILPOINT: `snapshot.${step}:kill` };
+      expect((await bench.strata(words, { env })).code, step).toBe(null);
+      for (const at of mounts) await writeFile(join(at, 'file'), 'can be written');
+      expect(await records(bench), step).not.toEqual([]);
+      expect((await bench.events([...words, '--snapshot', 'required'])).at(-1)).toMatchObject({ oneInstant: true });
+      expect([...(await left(folder)), ...(await records(bench))], step).toEqual([]);
+    }
+  });
+
+  it('of a Btrfs subvolume that several disks lie in are cleared', async () => {
+    const { folder } = await mountNew('btrfs');
+    const images = ['one.img', 'two.img'].map((name) => join(folder, name));
+    for (const image of images) await writeFile(image, Buffer.alloc(mib, 7));
+    const words = ['backup', ...images, '--repo', repo, '--machine', 'm', '--tracker', 'off', '--json'];
+    for (const step of ['clone:2']) {
+      expect((await bench.strata(words, { env: { STRATA_FAILPOINT: `snapshot.${step}:kill` } })).code).toBe(null);
+      expect(await left(folder), step).not.toEqual([]);
+      await bench.events(words);
+      expect([...(await left(folder)), ...(await records(bench))], step).toEqual([]);
+    }
   });
 
   it('do not keep a file system frozen', async () => {

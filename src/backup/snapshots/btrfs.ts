@@ -37,8 +37,9 @@ export const btrfs: SnapshotProvider = {
   async create({ source }, [place = '']) {
     const root = dirname(place);
     failpoint('snapshot.subvolume');
-    const { code, trouble } = await runCommand('btrfs', ['subvolume', 'snapshot', '-r', root, place], { limit });
-    if (code !== 0) throw fail('SNAPSHOT_FAILED', { path: source.path, provider: 'btrfs', reason: trouble });
+    // What is read in its place, a snapshot that several disks have in common, lies in a subvolume of its own.
+    const from = (await subvolumeOf(source.input as string)) ?? root;
+    await snapshotSubvolume(source.path, from, place);
     return { path: join(place, relative(root, await realpath(source.path))), proven: async () => undefined };
   },
 
@@ -50,8 +51,14 @@ export const btrfs: SnapshotProvider = {
   },
 };
 
+/** Makes a read-only snapshot of a subvolume: SNAPSHOT_FAILED, of the disk at `path`. */
+export async function snapshotSubvolume(path: string, root: string, place: string): Promise<void> {
+  const { code, trouble } = await runCommand('btrfs', ['subvolume', 'snapshot', '-r', root, place], { limit });
+  if (code !== 0) throw fail('SNAPSHOT_FAILED', { path, provider: 'btrfs', reason: trouble });
+}
+
 /** The folder of the subvolume that a file lies in; null when only a part of it is mounted. */
-async function subvolumeOf(path: string): Promise<string | null> {
+export async function subvolumeOf(path: string): Promise<string | null> {
   const file = await realpath(path);
   const { dev } = await stat(file);
   for (let folder = dirname(file); ; folder = dirname(folder)) {

@@ -41,11 +41,17 @@ async function runHook(order: HookOrder, name: HookName, mayStop: boolean, outco
 }
 
 /** Does something between `pre` and `post`; that gets `done` or a code of errors.ts as STRATA_OUTCOME. */
-export async function betweenHooks<Result>(order: HookOrder, work: () => Promise<Result>): Promise<Result> {
+export async function betweenHooks<Result>(
+  order: HookOrder,
+  work: () => Promise<Result>,
+  outcomeOf: (result: Result) => string = () => 'done',
+): Promise<Result> {
   await runHook(order, 'pre', true);
   let outcome = 'done';
   try {
-    return await work();
+    const result = await work();
+    outcome = outcomeOf(result);
+    return result;
   } catch (error) {
     outcome = isStrataError(error) ? error.code : 'UNEXPECTED';
     throw error;

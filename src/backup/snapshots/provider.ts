@@ -20,6 +20,7 @@ export const providerNames = [
   'btrfs',
   'thin',
   'lvm',
+  'iterate',
   'dattobd',
   'elastio-snap',
   'dm-snapshot',
@@ -43,6 +44,8 @@ export interface SnapshotWish {
   readonly freezeLimit: number;
   /** Paths that must stay writable. */
   readonly needed: readonly string[];
+  /** Ends what takes long. */
+  readonly signal: AbortSignal;
 }
 
 /** A snapshot as its provider has made it. */

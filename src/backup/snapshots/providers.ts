@@ -2,6 +2,7 @@
 import { btrfs } from './btrfs.ts';
 import { dmSnapshot } from './dm-snapshot.ts';
 import { freeze } from './freeze.ts';
+import { iterate } from './iterate.ts';
 import { lvm } from './lvm.ts';
 import type { ProviderName, SnapshotProvider } from './provider.ts';
 import { reflink } from './reflink.ts';
@@ -13,6 +14,7 @@ export const providers: readonly SnapshotProvider[] = [
   btrfs,
   thin,
   lvm,
+  iterate,
   dattobd,
   elastioSnap,
   dmSnapshot,

@@ -44,7 +44,7 @@ export const reflink: SnapshotProvider = {
 
   async create({ source }, [place = '']) {
     const to = await create(place);
-    const from = await open(source.path, 'r').catch(async (error: unknown) => {
+    const from = await open(source.input as string, 'r').catch(async (error: unknown) => {
       await to.close();
       throw error;
     });

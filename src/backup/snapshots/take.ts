@@ -14,7 +14,7 @@ export interface SnapshotOrder {
   readonly owner: SnapshotOwner;
   /** Where records are. */
   readonly records: string;
-  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed'>;
+  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed' | 'signal'>;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
 }
@@ -63,6 +63,7 @@ export async function takeSnapshot(order: SnapshotOrder): Promise<Taken> {
     try {
       return await take(order, provider, id);
     } catch (error) {
+      if (isStrataError(error, 'INTERRUPTED')) throw error;
       const failure = asFailure(error, order.source, provider);
       if (failure.code === 'SNAPSHOT_IMPOSSIBLE') obstacles.push(`${provider.name}: ${failure.params.reason}`);
       else if (mayFallBack(order)) failures.push(failure.message);

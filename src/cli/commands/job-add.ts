@@ -11,10 +11,11 @@ import { addSnapshotOptions, type SnapshotOptions, snapshotOptions, snapshotRequ
 import { fields } from '../table.ts';
 import { allocationPolicies, pointTypes } from './backup.ts';
 
-type Kind = JobSettings['kind'];
+type Kind = Exclude<JobSettings['kind'], 'backup-disks'>;
 
 interface AddOptions extends RetentionOptions, SnapshotOptions {
-  readonly source?: string;
+  readonly source?: readonly string[];
+  readonly allDisks?: true;
   readonly machine?: string;
   readonly disk?: string;
   readonly snapshot?: string;
@@ -52,7 +53,8 @@ const keepOptions = [
 /** Options that not every kind of job takes. */
 const optionsOf = {
   backup: [
-    ...(['source', 'machine', 'disk', 'snapshot', 'tracker', 'allocation', 'type', 'tag', 'maxDuration'] as const),
+    ...(['source', 'allDisks', 'machine', 'disk', 'snapshot', 'tracker', 'allocation', 'type', 'tag'] as const),
+    'maxDuration',
     ...snapshotOptions,
     ...keepOptions,
   ],
@@ -75,9 +77,10 @@ export function addJobAdd(job: Command): void {
     .option('--calendar <cron>', 'minute, hour, day of the month, month, day of the week: "30 1 * * *"', text)
     .option(
       '--source <path>',
-      'backup: block device, image file or export of an NBD server (nbd://, nbds://, nbd+unix://)',
-      text,
+      'backup: block device, image file or export of an NBD server (nbd://, nbds://, nbd+unix://); may be given several times',
+      collect,
     )
+    .option('--all-disks', 'backup: all disks that this machine has then, but for the one that holds the repository')
     .option('--machine <name>', "backup: machine the disk belongs to (default: this host's name)", text)
     .option('--disk <name>', 'backup: name of the disk (default: the base name of the source)', text)
     .option('--snapshot <policy>', 'backup: auto, required, off, or the name of a provider (default: auto)', text)
@@ -106,6 +109,7 @@ export function addJobAdd(job: Command): void {
       `
 Examples:
   $ strata job add root backup --source /dev/vg0/root --calendar '30 1 * * *' --time-zone Europe/Berlin
+  $ strata job add all backup --all-disks --keep-daily 30 --calendar '0 3 * * *'
   $ strata job add mail backup --source /dev/vg0/mail --tag mail --every 90m --keep-hourly 24 --keep-daily 30
   $ strata job add check verify --sample 5 --every 7d
   $ strata job add tidy consolidate --max-chain 30 --keep-daily 14 --keep-monthly 12 --calendar '0 5 * * 0'`,
@@ -149,10 +153,36 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
     const disks = only === undefined ? null : only.map(diskOf);
     return { kind, disks, maxChain, fullEvery, mode, keep, grace, maxUnused: maxUnused ? maxUnused / 100 : null };
   }
-  const { source, machine, disk, snapshot, tracker, allocation, type, tag, maxDuration } = options;
-  if (source === undefined) throw fail('USAGE', { problem: 'a backup job needs --source' });
-  const about = { source, machine, disk, snapshot, tracker, allocation, type, tags: tag, maxDuration };
-  return { kind, ...about, ...snapshotRequestOf(options), keep };
+  const {
+    source: sources = [],
+    allDisks,
+    machine,
+    disk,
+    snapshot,
+    tracker,
+    allocation,
+    type,
+    tag,
+    maxDuration,
+  } = options;
+  const about = {
+    machine,
+    snapshot,
+    tracker,
+    allocation,
+    type,
+    tags: tag,
+    maxDuration,
+    ...snapshotRequestOf(options),
+    keep,
+  };
+  const [source] = sources;
+  if (allDisks && source !== undefined) throw fail('USAGE', { problem: '--all-disks does not go with --source' });
+  if (!allDisks && source === undefined)
+    throw fail('USAGE', { problem: 'a backup job needs --source, or --all-disks' });
+  if (source !== undefined && sources.length === 1) return { kind, source, disk, ...about };
+  if (disk !== undefined) throw fail('USAGE', { problem: '--disk goes with one source' });
+  return { kind: 'backup-disks', sources: allDisks ? null : sources, ...about };
 }
 
 /** `keepLast` → `--keep-last`. */

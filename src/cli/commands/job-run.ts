@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { ForgetByRulesResult } from '../../jobs/forget.ts';
 import type { Performed } from '../../jobs/schedule/run-saved-job.ts';
 import { perform } from '../action.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { complain } from '../output.ts';
-import { describe as describeBackup } from './backup.ts';
+import { describe as describeBackup, describeDisks } from './backup.ts';
 import { describe as describeConsolidation } from './consolidate.ts';
 import { describe as describeVerify } from './verify.ts';
 
@@ -35,9 +36,14 @@ export function addJobRun(job: Command): void {
 function describe(performed: Performed): string[] {
   if (performed.kind === 'verify') return describeVerify(performed.result);
   if (performed.kind === 'consolidate') return describeConsolidation(performed.result);
+  if (performed.kind === 'backup-disks') {
+    return [...describeDisks(performed.result), ...performed.forgetting.map(describeForgetting)];
+  }
   const { result, forgetting } = performed;
   if (forgetting === null) return describeBackup(result);
-  const { dryRun, forgotten, points } = forgetting;
-  const verb = dryRun ? 'would forget' : 'forgot';
-  return [...describeBackup(result), `${verb} ${forgotten.length} of ${points.length} points`];
+  return [...describeBackup(result), describeForgetting(forgetting)];
+}
+
+function describeForgetting({ dryRun, forgotten, points }: ForgetByRulesResult): string {
+  return `${dryRun ? 'would forget' : 'forgot'} ${forgotten.length} of ${points.length} points`;
 }

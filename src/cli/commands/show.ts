@@ -50,6 +50,7 @@ function describe(point: ShownPoint): string[] {
     ...describeTracking({ tracker: point.tracker, tracking: point.tracking ?? null }),
     ...(point.allocation ?? []).map((volume): [string, string] => ['volume', describeVolume(volume)]),
     ...describeSkipped(point.skipped ?? { unallocated: 0, unchanged: 0 }),
+    ['group', point.group === undefined ? '' : describeGroup(point.group)],
     ['type', point.type],
     ['tags', point.tags.join(' ')],
     ['note', point.note],
@@ -70,6 +71,10 @@ function describe(point: ShownPoint): string[] {
     point.chain,
   );
   return [...fields(facts.filter(([, value]) => value !== '')), '', ...partitions(point), ...chain];
+}
+
+function describeGroup({ id, oneInstant }: NonNullable<ShownPoint['group']>): string {
+  return `${id}, ${oneInstant ? 'of their common instant' : 'of an instant of its own'}`;
 }
 
 function describeVolume({

@@ -47,7 +47,12 @@ function describeJob(job: SavedJob): string[] {
   const { keep } = job.settings;
   const kept = keep === null ? [] : [`keeps ${describeKeep(keep)}`];
   if (job.kind === 'consolidate') return [when, `merges chains of more than ${job.settings.maxChain}`, ...kept];
-  const { source, machine, disk } = job.settings;
+  const { machine } = job.settings;
+  if (job.kind === 'backup-disks') {
+    const disks = job.settings.disks?.map(({ source, disk }) => `${source}, as ${machine}/${disk}`);
+    return [...(disks ?? [`all disks of ${machine}`]), when, ...kept];
+  }
+  const { source, disk } = job.settings;
   return [`${source}, as ${machine}/${disk}`, when, ...kept];
 }
 

@@ -1,7 +1,7 @@
 /** Saving a job: what was left open is filled in, and what can be seen to be wrong is refused before it is written. */
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type BackupRequest, orderOf } from '../../backup/request.ts';
+import { type BackupOrder, type BackupRequest, orderOf } from '../../backup/request.ts';
 import { checkSnapshotPolicy } from '../../backup/snapshots/provider.ts';
 import { absoluteSource } from '../../backup/source.ts';
 import { checkTrackerPolicy } from '../../backup/trackers/tracker.ts';
@@ -19,28 +19,34 @@ import { readPassphrase } from './saved-access.ts';
 import { checkJob, type KeepRules, requireJobName, type SavedJob, type Schedule } from './saved-job.ts';
 import { jobPath, writeSavedJob } from './saved-jobs.ts';
 
+/** What all backups take. */
+type OfAnyBackup = Pick<
+  BackupRequest,
+  | 'machine'
+  | 'snapshot'
+  | 'snapshotFolder'
+  | 'snapshotSize'
+  | 'freezeLimit'
+  | 'hooks'
+  | 'hookLimit'
+  | 'tracker'
+  | 'allocation'
+  | 'type'
+  | 'tags'
+  | 'maxDuration'
+> & {
+  /** What to keep after each backup; null: everything. */
+  readonly keep: RetentionRules | null;
+};
+
 /** What the kinds take; relative paths are those of the caller. */
 export type JobSettings =
-  | ({ readonly kind: 'backup' } & Pick<
-      BackupRequest,
-      | 'machine'
-      | 'disk'
-      | 'snapshot'
-      | 'snapshotFolder'
-      | 'snapshotSize'
-      | 'freezeLimit'
-      | 'hooks'
-      | 'hookLimit'
-      | 'tracker'
-      | 'allocation'
-      | 'type'
-      | 'tags'
-      | 'maxDuration'
-    > & {
-        readonly source: string;
-        /** What to keep after each backup; null: everything. */
-        readonly keep: RetentionRules | null;
-      })
+  | ({ readonly kind: 'backup'; readonly source: string; readonly disk?: string | undefined } & OfAnyBackup)
+  | ({
+      readonly kind: 'backup-disks';
+      /** Null: all disks that the machine has when it runs. */
+      readonly sources: readonly string[] | null;
+    } & OfAnyBackup)
   | { readonly kind: 'verify'; readonly samplePercent?: number | undefined }
   | ({ readonly kind: 'consolidate'; readonly keep: RetentionRules | null } & Pick<
       ConsolidationRequest,
@@ -108,36 +114,55 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
     const { kind, keep, ...policy } = settings;
     return { kind, settings: { ...policy, keep: keepOf(keep, timeZone) } };
   }
-  if (settings.source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
-  const { kind, keep, ...given } = settings;
-  // The host may be renamed, and the job still means the same machine.
-  const order = orderOf({ type: 'scheduled', ...withoutGaps(given) });
-  const { machine, disk, snapshot, tracker, allocation, type, tags } = order;
-  checkSnapshotPolicy(snapshot);
-  checkTrackerPolicy(tracker);
-  const source = absoluteSource(given.source);
-  const rules = keepOf(keep, timeZone);
-  const longest = given.maxDuration === undefined ? {} : { maxDuration: given.maxDuration };
-  const filled = {
-    source,
+  if (settings.kind === 'backup') {
+    const { source, disk, ...given } = settings;
+    const order = orderOfJob(source, { ...given, disk });
+    return {
+      kind: 'backup',
+      settings: { source: absoluteSource(source), disk: order.disk, ...ofAnyBackup(given, order, timeZone) },
+    };
+  }
+  const { sources, ...given } = settings;
+  const orders = (sources ?? []).map((source) => orderOfJob(source, given));
+  const disks = orders.map(({ source, disk }) => ({ source: absoluteSource(source), disk }));
+  for (const [at, { disk }] of disks.entries()) {
+    if (disks.findIndex((other) => other.disk === disk) === at) continue;
+    throw fail('USAGE', { problem: `two of the sources would be the disk ${disk}: give them jobs of their own` });
+  }
+  // All disks are found when it runs; of what is common to them any name will do.
+  const [order = orderOfJob('any', given)] = orders;
+  const named = sources === null ? null : disks;
+  return { kind: 'backup-disks', settings: { disks: named, ...ofAnyBackup(given, order, timeZone) } };
+}
+
+function orderOfJob(
+  source: string,
+  given: Omit<Partial<BackupRequest>, 'source'> & { readonly keep: unknown },
+): BackupOrder {
+  if (source === '-') throw fail('USAGE', { problem: 'a saved job has no standard input: name its source' });
+  const { keep: _, ...asked } = given;
+  const order = orderOf({ type: 'scheduled', ...withoutGaps(asked), source });
+  checkSnapshotPolicy(order.snapshot);
+  checkTrackerPolicy(order.tracker);
+  return order;
+}
+
+/** The host may be renamed, and the job still means the same machine. */
+function ofAnyBackup(given: OfAnyBackup, order: BackupOrder, timeZone: string): object {
+  const { machine, snapshot, tracker, allocation, type, tags } = order;
+  const { maxDuration, snapshotSize, freezeLimit, hooks, hookLimit } = given;
+  return {
     machine,
-    disk,
     snapshot,
     tracker,
     allocation,
     type,
     tags: [...tags],
-    ...longest,
-    keep: rules,
+    ...withoutGaps({ maxDuration }),
+    keep: keepOf(given.keep, timeZone),
     ...(order.snapshotFolder === null ? {} : { snapshotFolder: order.snapshotFolder }),
-    ...withoutGaps({
-      snapshotSize: given.snapshotSize,
-      freezeLimit: given.freezeLimit,
-      hooks: given.hooks,
-      hookLimit: given.hookLimit,
-    }),
+    ...withoutGaps({ snapshotSize, freezeLimit, hooks, hookLimit }),
   };
-  return { kind, settings: filled };
 }
 
 /** `undefined` is no type of point. */

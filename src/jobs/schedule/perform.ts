@@ -2,6 +2,7 @@
 import { fail, isStrataError } from '../../errors.ts';
 import type { RepositoryAccess } from '../access.ts';
 import { type BackupResult, backupJob } from '../backup.ts';
+import { type BackupDisksResult, backupDisksJob } from '../backup-disks.ts';
 import { type ConsolidationResult, consolidateJob } from '../consolidate.ts';
 import { type ForgetByRulesResult, forgetByRulesJob } from '../forget.ts';
 import { describeFailure, type Failure, type Job, runJob } from '../job.ts';
@@ -18,10 +19,18 @@ export type Performed =
       /** Of the forgetting: the point is made all the same. */
       readonly failure: Failure | null;
     }
+  | {
+      readonly kind: 'backup-disks';
+      readonly result: BackupDisksResult;
+      /** Of each disk that got its point. */
+      readonly forgetting: readonly ForgetByRulesResult[];
+      /** Of the first disk that failed, or of the forgetting. */
+      readonly failure: Failure | null;
+    }
   | { readonly kind: 'verify'; readonly result: VerifyResult; readonly failure: Failure | null }
   | { readonly kind: 'consolidate'; readonly result: ConsolidationResult; readonly failure: Failure | null };
 
-type BackupJob = Extract<SavedJob, { kind: 'backup' }>;
+type AnyBackup = Extract<SavedJob, { kind: 'backup' | 'backup-disks' }>;
 
 /** Does what a saved job is for, or says what it would do: USAGE for a kind of which there is no dry run. */
 export async function perform(
@@ -34,7 +43,21 @@ export async function perform(
     case 'backup': {
       const { keep: _, ...request } = saved.settings;
       const result = await backupJob(access, { ...request, dryRun }, job);
-      return { kind: 'backup', result, ...(await forgetAfter(saved, access, dryRun, job)) };
+      return { kind: 'backup', result, ...(await forgetAfter(saved, saved.settings.disk, access, dryRun, job)) };
+    }
+    case 'backup-disks': {
+      const { keep: _, ...request } = saved.settings;
+      const result = await backupDisksJob(access, { ...request, dryRun }, job);
+      const forgetting: ForgetByRulesResult[] = [];
+      let failure = failureIn(result);
+      for (const { disk, failure: failed } of result.disks) {
+        // Of a disk that got no new point nothing goes.
+        if (failed !== null) continue;
+        const after = await forgetAfter(saved, disk, access, dryRun, job);
+        if (after.forgetting !== null) forgetting.push(after.forgetting);
+        failure ??= after.failure;
+      }
+      return { kind: 'backup-disks', result, forgetting, failure };
     }
     case 'verify': {
       if (dryRun) throw fail('USAGE', { problem: 'a verify job has no dry run: it writes nothing but what it found' });
@@ -54,9 +77,10 @@ export async function perform(
   }
 }
 
-/** Drops what the rules of the job do not keep of its disk. */
+/** Drops what the rules of the job do not keep of a disk. */
 async function forgetAfter(
-  { settings: { keep, machine, disk } }: BackupJob,
+  { settings: { keep, machine } }: AnyBackup,
+  disk: string,
   access: RepositoryAccess,
   dryRun: boolean,
   job: Job,
@@ -71,6 +95,12 @@ async function forgetAfter(
     if (dryRun && isStrataError(error, 'POINT_NOT_FOUND')) return { forgetting: null, failure: null };
     return { forgetting: null, failure: describeFailure(error) };
   }
+}
+
+function failureIn({ disks }: BackupDisksResult): Failure | null {
+  const failed = disks.find(({ failure }) => failure !== null);
+  if (!failed?.failure) return null;
+  return { ...failed.failure, message: `${failed.source}: ${failed.failure.message}` };
 }
 
 function firstFailure({ disks, collectionFailure }: ConsolidationResult): Failure | null {

@@ -96,6 +96,11 @@ function accountOf(performed: Performed): Pick<RunEnd, 'bytesRead' | 'bytesStore
       const { bytesRead, bytesStored, point } = performed.result;
       return { bytesRead, bytesStored, point };
     }
+    case 'backup-disks': {
+      const made = performed.result.disks.flatMap(({ result }) => (result === null ? [] : [result]));
+      const sum = (of: (result: (typeof made)[number]) => number) => made.reduce((bytes, each) => bytes + of(each), 0);
+      return { bytesRead: sum((each) => each.bytesRead), bytesStored: sum((each) => each.bytesStored), point: null };
+    }
     case 'verify':
       return { bytesRead: performed.result.bytesRead, bytesStored: 0, point: null };
     case 'consolidate':

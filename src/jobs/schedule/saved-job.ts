@@ -77,10 +77,8 @@ const keepSchema = z
     }
   });
 
-const backupSettings = z.strictObject({
-  source: sourceText,
+const ofAnyBackup = {
   machine: diskName,
-  disk: diskName,
   snapshot: someText,
   tracker: someText,
   snapshotFolder: absolutePath.optional(),
@@ -105,8 +103,19 @@ const backupSettings = z.strictObject({
   tags: z.array(someText),
   /** Seconds; a run that takes longer, or clearly will, is stopped. */
   maxDuration: z.int().positive().optional(),
-  /** Which points of the disk stay after each backup; null: all. */
+  /** Which points of a disk stay after each backup; null: all. */
   keep: keepSchema.nullable(),
+};
+
+const backupSettings = z.strictObject({ source: sourceText, disk: diskName, ...ofAnyBackup });
+
+const backupDisksSettings = z.strictObject({
+  /** Null: the disks that the machine has when it runs. */
+  disks: z
+    .array(z.strictObject({ source: absolutePath, disk: diskName }))
+    .min(1)
+    .nullable(),
+  ...ofAnyBackup,
 });
 
 const verifySettings = z.strictObject({
@@ -152,6 +161,7 @@ const common = {
 
 const jobSchema = z.discriminatedUnion('kind', [
   z.strictObject({ ...common, kind: z.literal('backup'), settings: backupSettings }),
+  z.strictObject({ ...common, kind: z.literal('backup-disks'), settings: backupDisksSettings }),
   z.strictObject({ ...common, kind: z.literal('verify'), settings: verifySettings }),
   z.strictObject({ ...common, kind: z.literal('consolidate'), settings: consolidateSettings }),
 ]);

@@ -45,6 +45,32 @@ export async function findDisks(repository: string | null): Promise<FoundDisk[]>
   return disks;
 }
 
+/**
+ * What `--all-disks` stands for: the disks themselves, whole, whatever lies on them. Not what is made of others (loop
+ * devices, volumes, RAID), what is in memory or has no medium, nor the paths of a disk that several lead to.
+ */
+export async function findWholeDisks(): Promise<readonly { readonly source: string; readonly disk: string }[]> {
+  const lasting = await lastingNames('/dev/disk/by-id');
+  const disks: { source: string; disk: string }[] = [];
+  for (const name of (await readdir('/sys/block')).sort(byNumber)) {
+    const folder = join('/sys/block', name);
+    if (noDisks.test(name) || Number((await textIn(folder, 'size')) ?? 0) === 0 || !(await isWhole(folder))) continue;
+    const plain = await plainPath(name, folder);
+    disks.push({ source: lasting.get(await realpath(plain).catch(() => plain)) ?? plain, disk: basename(plain) });
+  }
+  return disks;
+}
+
+async function isWhole(folder: string): Promise<boolean> {
+  const joinsPaths = async (at: string) => (await textIn(at, 'dm/uuid'))?.startsWith('mpath-') === true;
+  const place = await realpath(folder).catch(() => '');
+  if (place.includes('/devices/virtual/block/')) return joinsPaths(folder);
+  if (place === '' || (await textIn(folder, 'hidden')) === '1') return false;
+  const holders = await readdir(join(folder, 'holders')).catch(() => []);
+  for (const holder of holders) if (await joinsPaths(join(folder, 'holders', holder))) return false;
+  return true;
+}
+
 /** A source that somebody names, which may be a partition or an image: fails as a backup of it would. */
 export async function examineSource(repository: string | null, given: string): Promise<FoundDisk> {
   const { kind, path, size, mountedAt } = await inspectSource(repository, given);
@@ -71,9 +97,10 @@ export async function requireApart(paths: readonly string[]): Promise<void> {
   }
 }
 
+/** Null of what is no device, or not there. */
 async function deviceAt(path: string): Promise<string | null> {
-  const found = await stat(path, { bigint: true });
-  return found.isBlockDevice() ? deviceName(found.rdev) : null;
+  const found = await stat(path, { bigint: true }).catch(() => null);
+  return found?.isBlockDevice() ? deviceName(found.rdev) : null;
 }
 
 /** Of several names of one device the one to keep: no bare number, and the shortest of the others. */
