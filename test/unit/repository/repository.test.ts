@@ -1,6 +1,7 @@
-import { access, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { clearLeftovers } from '../../../src/repository/leftovers.ts';
 import { type CreateOptions, Repository } from '../../../src/repository/repository.ts';
 import { scratchFolder, scratchRepository } from '../scratch.ts';
 
@@ -59,6 +60,10 @@ describe('Repository.create', () => {
     await writeFile(join(location, 'tmp', 'put-1'), '{');
     const repo = await Repository.create(location, sealed);
     expect(await readdir(join(location, 'keys'))).toEqual([`${repo.keyId}.json`]);
+    // It may be of a creation that is under way; a later run sweeps what is old.
+    expect(await readdir(join(location, 'tmp'))).toEqual(['put-1']);
+    await utimes(join(location, 'tmp', 'put-1'), 0, 0);
+    await clearLeftovers(repo, new Map(), () => undefined);
     expect(await readdir(join(location, 'tmp'))).toEqual([]);
   });
 
@@ -66,8 +71,7 @@ describe('Repository.create', () => {
     const location = await scratchFolder();
     const both = await Promise.allSettled([Repository.create(location, open), Repository.create(location, open)]);
     const made = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value.config.id] : []));
-    expect(made.length).toBeLessThanOrEqual(1);
-    for (const id of made) expect((await Repository.open(location, never)).config.id).toBe(id);
+    expect(made).toEqual([(await Repository.open(location, never)).config.id]);
   });
 
   it.each([
