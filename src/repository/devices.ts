@@ -21,6 +21,17 @@ export function deviceName(number: bigint): string {
   return `${major}:${minor}`;
 }
 
+/** `major:minor` of the device at a path. */
+export async function deviceNumber(path: string): Promise<string> {
+  return deviceName((await stat(path, { bigint: true })).rdev);
+}
+
+/** The same; null of what is no block device, or cannot be looked at. */
+export async function blockDeviceAt(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null);
+  return found?.isBlockDevice() ? deviceName(found.rdev) : null;
+}
+
 /** What tells a file from every other on the machine. */
 export function fileIdentity(file: BigIntStats): string {
   return `${file.dev}:${file.ino}`;
@@ -80,6 +91,12 @@ export async function storageUnder(path: string): Promise<Storage> {
   const storage: Storage = { devices: new Set(), files: new Set() };
   await addFileSystem(storage, await realpath(path), await readMounts());
   return storage;
+}
+
+/** Whether a folder or file lies on one of the devices. */
+export async function liesOn(path: string, devices: ReadonlySet<string>): Promise<boolean> {
+  const beneath = await storageUnder(path);
+  return [...beneath.devices].some((device) => devices.has(device));
 }
 
 async function addFileSystem(storage: Storage, path: string, mounts: readonly Mount[]): Promise<void> {

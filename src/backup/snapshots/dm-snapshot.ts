@@ -7,10 +7,10 @@
  * back. Wherever a run is killed between two steps, the source works. It is done by name only, and never with what LVM
  * manages, which would exchange the table itself.
  */
-import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { open, readFile, realpath, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fail } from '../../errors.ts';
-import { deviceName, devicesOn, storageUnder } from '../../repository/devices.ts';
+import { deviceNumber, devicesOn, liesOn } from '../../repository/devices.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import { runCommand } from '../command.ts';
 import { snapshotTrouble, statusOf } from './device-mapper.ts';
@@ -36,7 +36,7 @@ export const dmSnapshot: SnapshotProvider = {
 
   async obstacle({ source, folder }) {
     if (source.kind !== 'device') return 'it is no block device';
-    const number = deviceName((await stat(source.path, { bigint: true })).rdev);
+    const number = await deviceNumber(source.path);
     const name = await shown(number, 'name');
     if (name === '') return 'it is no device of device-mapper';
     if ((await shown(number, 'uuid')).startsWith('LVM-'))
@@ -44,12 +44,11 @@ export const dmSnapshot: SnapshotProvider = {
     const other = (await targetsOf(name)).find((target) => !sharable.includes(target));
     if (other !== undefined) return `its target ${other} cannot be in two devices at once`;
     if (folder === null) return '--snapshot-folder does not say where what is overwritten meanwhile goes';
-    const [above, beneath] = [await devicesOn(number), await storageUnder(folder)];
-    return [...beneath.devices].some((device) => above.has(device)) ? `${folder} lies on it` : null;
+    return (await liesOn(folder, await devicesOn(number))) ? `${folder} lies on it` : null;
   },
 
   async plan({ source, id, folder }) {
-    const name = await shown(deviceName((await stat(source.path, { bigint: true })).rdev), 'name');
+    const name = await shown(await deviceNumber(source.path), 'name');
     return [name, join(await realpath(folder ?? ''), `.${name}.strata-${id}`)];
   },
 

@@ -3,9 +3,8 @@
  * is done only on request, never to what this run or the system needs, and not for longer than a limit.
  */
 import type { ChildProcess } from 'node:child_process';
-import { stat } from 'node:fs/promises';
 import { fail, reasonOf } from '../../errors.ts';
-import { deviceName, devicesOn, mountsOn } from '../../repository/devices.ts';
+import { deviceNumber, devicesOn, mountsOn } from '../../repository/devices.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import type { SnapshotProvider } from './provider.ts';
 import { dismiss, goOn, startGuard, stop, whatMustGoOn } from './still.ts';
@@ -22,11 +21,11 @@ export const freeze: SnapshotProvider = {
   async obstacle({ source, needed }) {
     if (source.kind !== 'device') return 'it is no block device';
     if (source.mountedAt.length === 0) return 'nothing on it is mounted writable';
-    return whatMustGoOn(await devicesOn(deviceName((await stat(source.path, { bigint: true })).rdev)), needed);
+    return whatMustGoOn(await devicesOn(await deviceNumber(source.path)), needed);
   },
 
   async plan({ source }) {
-    return writableFileSystems(await devicesOn(deviceName((await stat(source.path, { bigint: true })).rdev)));
+    return writableFileSystems(await devicesOn(await deviceNumber(source.path)));
   },
 
   async create({ source, id, freezeLimit }, places) {

@@ -4,11 +4,11 @@
  * a power cut. It gives up when too much is written for that ever to be.
  */
 import { randomInt } from 'node:crypto';
-import { type FileHandle, open, realpath, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rm, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fail, fromNative } from '../../errors.ts';
 import { native, type SourceReader } from '../../native.ts';
-import { deviceName, devicesOn, storageUnder } from '../../repository/devices.ts';
+import { deviceNumber, devicesOn, liesOn } from '../../repository/devices.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import type { Extents } from '../allocation/allocation.ts';
 import type { Source } from '../source.ts';
@@ -34,9 +34,7 @@ export const iterate: SnapshotProvider = {
     if (folder === null) return '--snapshot-folder does not say where its copy goes';
     if ((await tracingFolder()) === null)
       return 'tracefs is not mounted (mount -t tracefs tracefs /sys/kernel/tracing)';
-    const above = await devicesOn(deviceName((await stat(source.path, { bigint: true })).rdev));
-    const beneath = await storageUnder(folder);
-    if ([...beneath.devices].some((device) => above.has(device))) return `${folder} lies on it`;
+    if (await liesOn(folder, await devicesOn(await deviceNumber(source.path)))) return `${folder} lies on it`;
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize >= (source.size ?? 0) ? null : `${folder} has no room for a copy of it`;
   },

@@ -1,8 +1,8 @@
 /** Logical volumes, as the tools of LVM2 tell of them, and the snapshots that they make. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fail, reasonOf } from '../../errors.ts';
-import { deviceName } from '../../repository/devices.ts';
+import { deviceNumber } from '../../repository/devices.ts';
 import { runCommand } from '../command.ts';
 import type { Source } from '../source.ts';
 
@@ -67,7 +67,7 @@ export function volumeBehind(source: Source): Promise<LogicalVolume | null> {
 }
 
 async function find(device: string): Promise<LogicalVolume | null> {
-  const number = deviceName((await stat(device, { bigint: true })).rdev);
+  const number = await deviceNumber(device);
   const uuid = await readFile(`/sys/dev/block/${number}/dm/uuid`, 'utf8').catch(() => '');
   const own = volumeUuid(uuid.trim());
   if (own === null) return null;

@@ -13,7 +13,7 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { fail, fromNative, fromSystem } from '../../errors.ts';
 import { native } from '../../native.ts';
-import { storageUnder, swapsOn } from '../../repository/devices.ts';
+import { liesOn, swapsOn } from '../../repository/devices.ts';
 import { killGroup, runCommand } from '../command.ts';
 
 /** What the system itself writes to. */
@@ -37,12 +37,11 @@ export function devicePlace(name: string): string {
 /** What lies on the devices and must go on, in words; null when nothing does. */
 export async function whatMustGoOn(devices: ReadonlySet<string>, needed: readonly string[]): Promise<string | null> {
   for (const path of [...needed, ...system].map(nearest)) {
-    const on = await storageUnder(path).catch((error: NodeJS.ErrnoException) => {
+    const holds = await liesOn(path, devices).catch((error: NodeJS.ErrnoException) => {
       // A pipe lies on nothing; of anything else it must be known.
-      if (error.code === 'ENOENT') return null;
+      if (error.code === 'ENOENT') return false;
       throw fromSystem(error, `cannot tell what ${path} lies on`);
     });
-    const holds = on !== null && [...on.devices].some((device) => devices.has(device));
     if (holds) return `${await realpath(path)} lies on it, and must stay writable`;
   }
   return null;

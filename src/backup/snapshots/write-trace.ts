@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, realpath, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { deviceName } from '../../repository/devices.ts';
+import { deviceNumber } from '../../repository/devices.ts';
 import { readMounts } from '../../repository/mounts.ts';
 import type { Extents } from '../allocation/allocation.ts';
 import { extentsOf } from '../allocation/extents.ts';
@@ -78,7 +78,7 @@ export class WriteTrace {
 
   /** Begins, in an instance of its own that is made at `folder`. */
   static async begin(folder: string, device: string, room = usualRoom): Promise<WriteTrace> {
-    const number = deviceName((await stat(device, { bigint: true })).rdev);
+    const number = await deviceNumber(device);
     const place = await realpath(`/sys/dev/block/${number}`);
     const start = await textOf(join(place, 'start'));
     const isPartition = (await textOf(join(place, 'partition'))) !== null;

@@ -6,11 +6,11 @@
  * shows the device as it was. In *incremental mode*, in which it rests between backups, it only notes what was written to.
  * Going from there to the next snapshot it writes down in the old file which blocks changed between the two (cow-file.ts).
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
-import { deviceName } from '../../repository/devices.ts';
+import { blockDeviceAt } from '../../repository/devices.ts';
 import { runCommand } from '../command.ts';
 import { type DriverState, parseDriverState, type Tracer } from './driver-state.ts';
 
@@ -60,9 +60,9 @@ export async function stateOf({ name, state }: TracingDriver): Promise<DriverSta
 
 /** The tracer of a device; null when nobody follows it. */
 export async function tracerOf(driver: TracingDriver, device: string): Promise<Tracer | null> {
-  const number = await numberOf(device);
+  const number = await blockDeviceAt(device);
   for (const tracer of (await stateOf(driver))?.tracers ?? []) {
-    if (number !== null && (await numberOf(tracer.device)) === number) return tracer;
+    if (number !== null && (await blockDeviceAt(tracer.device)) === number) return tracer;
   }
   return null;
 }
@@ -89,12 +89,6 @@ export async function toolTrouble({ tool, name }: TracingDriver): Promise<string
   return code === null && trouble.includes('ENOENT')
     ? `the command ${tool} is missing, which comes with ${name}`
     : trouble;
-}
-
-/** `major:minor`; null when there is no such device. */
-async function numberOf(device: string): Promise<string | null> {
-  const found = await stat(device, { bigint: true }).catch(() => null);
-  return found?.isBlockDevice() ? deviceName(found.rdev) : null;
 }
 
 /** Tests play a driver in a folder of their own. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { native } from '../../native.ts';
-import { deviceName, mountsOn } from '../../repository/devices.ts';
+import { deviceNumber, mountsOn } from '../../repository/devices.ts';
 import type { Extents } from '../allocation/allocation.ts';
 import { extentsOf } from '../allocation/extents.ts';
 
@@ -12,8 +12,7 @@ const placeless = 0x2 | 0x4 | 0x8;
 
 /** Where the file system of a device is mounted writable. */
 export async function foldersOf(device: string): Promise<readonly string[]> {
-  const { rdev } = await stat(device, { bigint: true });
-  const mounts = (await mountsOn(new Set([deviceName(rdev)]))).filter(({ writable }) => writable);
+  const mounts = (await mountsOn(new Set([await deviceNumber(device)]))).filter(({ writable }) => writable);
   const folders: string[] = [];
   // A single file may be mounted elsewhere, too.
   for (const { at } of mounts) if ((await stat(at).catch(() => null))?.isDirectory()) folders.push(at);

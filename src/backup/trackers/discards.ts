@@ -1,7 +1,7 @@
 /** Blocks that are given back to a disk (discard, by `fstrim` or at once) have another content afterwards. */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { deviceName } from '../../repository/devices.ts';
+import { deviceNumber } from '../../repository/devices.ts';
 import type { DiskAllocation } from '../allocation/disk.ts';
 
 /**
@@ -15,8 +15,7 @@ export async function missesDiscards(device: string, allocation: DiskAllocation 
 
 /** What cannot be told counts as yes. */
 async function takesDiscards(device: string): Promise<boolean> {
-  const { rdev } = await stat(device, { bigint: true });
-  const folder = await realpath(`/sys/dev/block/${deviceName(rdev)}`).catch(() => '');
+  const folder = await realpath(`/sys/dev/block/${await deviceNumber(device)}`).catch(() => '');
   // A partition has the queue of its disk.
   for (const owner of [folder, dirname(folder)]) {
     const text = await readFile(join(owner, 'queue/discard_max_bytes'), 'utf8').catch(() => null);

@@ -1,9 +1,9 @@
 /** The disks of this machine, as they are offered for backup: what lies on each, and what speaks against one. */
-import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { open, readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { inspectSource } from '../../backup/source.ts';
 import { fail, isStrataError, reasonOf } from '../../errors.ts';
-import { deviceName, devicesOn, mountsOn } from '../../repository/devices.ts';
+import { blockDeviceAt, devicesOn, mountsOn } from '../../repository/devices.ts';
 import { type DiskLayout, readLayout } from '../../repository/layout/layout.ts';
 
 export interface FoundPart {
@@ -84,7 +84,7 @@ export async function examineSource(repository: string | null, given: string): P
 
 /** USAGE when one of the chosen lies on another: its bytes would be backed up twice. */
 export async function requireApart(paths: readonly string[]): Promise<void> {
-  const found = await Promise.all(paths.map(async (path) => ({ path, device: await deviceAt(path) })));
+  const found = await Promise.all(paths.map(async (path) => ({ path, device: await blockDeviceAt(path) })));
   for (const [at, { path, device }] of found.entries()) {
     const twice = found.findIndex((other) => other.path === path) !== at;
     if (twice) throw fail('USAGE', { problem: `${path} is named twice` });
@@ -95,12 +95,6 @@ export async function requireApart(paths: readonly string[]): Promise<void> {
       throw fail('USAGE', { problem: `${inside.path} lies on ${path}, which is named too: choose one of them` });
     }
   }
-}
-
-/** Null of what is no device, or not there. */
-async function deviceAt(path: string): Promise<string | null> {
-  const found = await stat(path, { bigint: true }).catch(() => null);
-  return found?.isBlockDevice() ? deviceName(found.rdev) : null;
 }
 
 /** Of several names of one device the one to keep: no bare number, and the shortest of the others. */
