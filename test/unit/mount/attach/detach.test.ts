@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { detachDrive } from '../../../../src/mount/attach/detach.ts';
 import { thisProcess } from '../../../../src/repository/here.ts';
 import { inOtherNamespace, otherNamespace } from '../../../lab/other-namespace.ts';
-import { openStage } from './drives.ts';
+import { openStage, type Stage } from './drives.ts';
 import { announce, loopsBelow, makeDisk, makeImage, mebibyte, mountsBelow, run, whyNot } from './images.ts';
 
 const skipped = announce('detach.test.ts', whyNot('ext4', 'xfs'));
@@ -25,6 +25,28 @@ async function programIn(folder: string): Promise<number> {
   });
   await once(program.stdout, 'data');
   return program.pid ?? 0;
+}
+
+/**
+ * A drive of `image` whose loop device was detached, and has `file` by now. A device that is free anybody may take, so when another test
+ * was quicker there is a new drive.
+ */
+async function attachedElsewhere(
+  stage: Stage,
+  { at, file, flags = [] }: { at?: string; file: string; flags?: string[] },
+) {
+  for (;;) {
+    const drive = await stage.attach(stage.path('image'), at === undefined ? {} : { at });
+    if (at !== undefined) run('umount', at);
+    run('losetup', '--detach', drive.device);
+    try {
+      run('losetup', ...flags, drive.device, file);
+      return drive;
+    } catch (error) {
+      if (!String(error).includes('busy')) throw error;
+      await detachDrive(stage.records, drive.id, gently);
+    }
+  }
 }
 
 describe.skipIf(skipped)('detachDrive', () => {
@@ -97,10 +119,7 @@ describe.skipIf(skipped)('detachDrive', () => {
     const at = stage.path('mounted');
     await makeImage(stage.path('image'), 'ext4');
     await makeImage(stage.path('foreign'), 'ext4');
-    const { id, device } = await stage.attach(stage.path('image'), { at });
-    run('umount', at);
-    run('losetup', '--detach', device);
-    run('losetup', device, stage.path('foreign'));
+    const { id, device } = await attachedElsewhere(stage, { at, file: stage.path('foreign') });
     run('mount', device, at);
     await detachDrive(stage.records, id, gently);
     expect(await mountsBelow(stage.folder)).toEqual([at]);
@@ -111,9 +130,7 @@ describe.skipIf(skipped)('detachDrive', () => {
   it('knows its loop device also when the same file was attached to it again by others', async () => {
     const stage = await openStage();
     await makeImage(stage.path('image'), 'ext4');
-    const { id, device } = await stage.attach(stage.path('image'));
-    run('losetup', '--detach', device);
-    run('losetup', '--read-only', device, stage.path('image'));
+    const { id, device } = await attachedElsewhere(stage, { file: stage.path('image'), flags: ['--read-only'] });
     await detachDrive(stage.records, id, gently);
     expect(loopsBelow(stage.folder)).toEqual([device]);
   });
