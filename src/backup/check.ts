@@ -1,6 +1,7 @@
 /** Reading back what a stack of maps refers to: the checks of one run of the addon, and how far they have come. */
 import { type ErrorCode, errorTable, fail, fromNative, isStrataError } from '../errors.ts';
-import { type BadPlace, type Chain, native } from '../native.ts';
+import type { BadPlace, Chain } from '../native/maps.ts';
+import { native } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import type { Repository } from '../repository/repository.ts';

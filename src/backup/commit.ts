@@ -1,6 +1,7 @@
 /** The end of a backup: the map gets its names, then the manifest makes the point exist. */
 import { hostname } from 'node:os';
-import type { BackupOutcome, WrittenColumn } from '../native.ts';
+import type { BackupOutcome } from '../native/backup.ts';
+import type { WrittenColumn } from '../native/maps.ts';
 import { commitManifest } from '../repository/commit.ts';
 import type { Warning } from '../repository/events.ts';
 import type { Lease } from '../repository/lease.ts';

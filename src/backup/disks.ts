@@ -6,16 +6,20 @@
 import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fail, isStrataError, reasonOf } from '../errors.ts';
+import { fail, isStrataError } from '../errors.ts';
 import type { Warning } from '../repository/events.ts';
 import type { Repository } from '../repository/repository.ts';
-import { type BackupResult, foresee, makePoint } from './backup.ts';
+import { type Apart, apartIn, requireOneInstant, warnOfSeveral } from './apart.ts';
+import { makePoint } from './attempt.ts';
+import { foresee } from './foresee.ts';
 import { isNbdUri } from './nbd/uri.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from './request.ts';
+import type { BackupResult } from './result.ts';
 import { betweenHooks, type HookOrder, whileResting } from './snapshots/hooks.ts';
 import { clearOrphans } from './snapshots/leftovers.ts';
-import type { SnapshotOrder, Taken } from './snapshots/take.ts';
-import { type Frozen, type PlannedDisk, planTogether, takeTogether } from './snapshots/together.ts';
+import { lend } from './snapshots/loan.ts';
+import type { SnapshotOrder } from './snapshots/take.ts';
+import { type Frozen, planTogether, takeTogether } from './snapshots/together.ts';
 import {
   gatherWarnings,
   hookOrderOf,
@@ -105,11 +109,6 @@ export async function backupDisks(
   return { group, oneInstant, disks: outcomes, warnings: all, seconds: (Date.now() - started) / 1000 };
 }
 
-interface Apart {
-  readonly path: string;
-  readonly reason: string;
-}
-
 interface Run {
   readonly prepared: readonly Prepared[];
   readonly group: string;
@@ -179,36 +178,6 @@ function joined(task: Task, common: readonly Warning[]): Task {
   return { ...task, warnings, warn: told, started: Date.now() };
 }
 
-interface Loan {
-  readonly taken: Taken;
-  /** Removes it, unless its backup has settled what becomes of it. */
-  giveBack(warn: (warning: Warning) => void, path: string): Promise<void>;
-}
-
-/** A snapshot that stays when an attempt fails: the next attempt must show the same instant. */
-function lend(taken: Taken): Loan {
-  let settled = false;
-  const settling = async (act: () => Promise<void>) => {
-    settled = true;
-    await act();
-  };
-  return {
-    taken: {
-      ...taken,
-      finish: async (end) => {
-        if (end !== 'abort') await settling(() => taken.finish(end));
-      },
-      keep: () => settling(() => taken.keep()),
-    },
-    giveBack: async (warn, path) => {
-      if (settled) return;
-      await settling(() => taken.finish('abort')).catch((error: unknown) => {
-        warn({ code: 'CLEANUP', message: `the snapshot of ${path} is still there: ${reasonOf(error)}` });
-      });
-    },
-  };
-}
-
 /** While the applications rest nothing changes from one snapshot to the next. */
 function atRest(frozen: Frozen): Frozen {
   const { outcome } = frozen;
@@ -253,24 +222,6 @@ function hookOrderOfAll(prepared: readonly Prepared[], warn: (warning: Warning) 
     STRATA_DISK: lines(({ order: { disk } }) => disk),
   };
   return { ...order, warn, environment: { ...order.environment, ...named } };
-}
-
-function apartIn(plan: readonly PlannedDisk[]): Apart[] {
-  return plan.flatMap(({ order, apart: reason }) => (reason === null ? [] : [{ path: order.source.path, reason }]));
-}
-
-function requireOneInstant({ snapshot }: BackupOrder, apart: readonly Apart[]): void {
-  if (snapshot === 'required' && apart.length > 0) throw fail('NOT_ONE_INSTANT', { reason: describe(apart) });
-}
-
-/** Without snapshots nobody expects them to be. */
-function warnOfSeveral({ snapshot }: BackupOrder, apart: readonly Apart[], warn: (warning: Warning) => void): void {
-  if (snapshot === 'off' || apart.length === 0) return;
-  warn({ code: 'NOT_ONE_INSTANT', message: `not all disks are of one instant: ${describe(apart)}` });
-}
-
-function describe(apart: readonly Apart[]): string {
-  return apart.map(({ path, reason }) => `${path}: ${reason}`).join('; ');
 }
 
 const asOutcome = [(result: BackupResult) => ({ result }), (error: unknown) => ({ error })] as const;

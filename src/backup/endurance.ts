@@ -1,6 +1,6 @@
 /** Looks after how long a run takes: says when it will take long, and stops it when it takes longer than it may. */
 import { fail, type StrataError } from '../errors.ts';
-import type { BackupProgress } from '../native.ts';
+import type { BackupProgress } from '../native/backup.ts';
 import type { Warning } from '../repository/events.ts';
 import type { Repository } from '../repository/repository.ts';
 import { type Forecast, forecast, isHopeless } from './forecast.ts';

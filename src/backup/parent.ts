@@ -1,6 +1,7 @@
 /** The point that an incremental stands on: the newest of its disk, when its chain can be used. */
 import { fail, fromNative, isStrataError } from '../errors.ts';
-import { type Chain, native, type PackRef } from '../native.ts';
+import type { Chain, PackRef } from '../native/maps.ts';
+import { native } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { concurrently } from '../repository/concurrently.ts';
 import type { Warning } from '../repository/events.ts';

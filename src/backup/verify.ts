@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { fail, isStrataError } from '../errors.ts';
-import type { Chain } from '../native.ts';
+import type { Chain } from '../native/maps.ts';
 import { noteBadFrames, readBadFrames, unreadableRecord } from '../repository/bad-frames.ts';
 import { chainOf, KnownLinks, type PointChain } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';

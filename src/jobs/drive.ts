@@ -6,7 +6,7 @@ import { type MountResult, serveMount } from '../mount/mount.ts';
 import { OpenPoints } from '../mount/open-points.ts';
 import { createOverlay, openOverlay } from '../mount/overlay.ts';
 import { Records } from '../mount/records/records.ts';
-import type { Content } from '../native.ts';
+import type { Content } from '../native/images.ts';
 import type { Point } from '../repository/points.ts';
 import type { Repository } from '../repository/repository.ts';
 import { selectPoint } from '../repository/select.ts';

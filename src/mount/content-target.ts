@@ -1,5 +1,6 @@
 import { fromNative } from '../errors.ts';
-import { type Content, native, type Stream } from '../native.ts';
+import type { Content, Stream } from '../native/images.ts';
+import { native } from '../native.ts';
 import type { BlockTarget, Run } from './nbd/block-target.ts';
 
 /** A content as an NBD server serves it. */

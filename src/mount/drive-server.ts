@@ -1,5 +1,6 @@
 /** Shows one file, the disk of a point: what a drive stands on. */
-import type { Content, Session, SessionEvent, TreeEntry } from '../native.ts';
+import type { Content } from '../native/images.ts';
+import type { Session, SessionEvent, TreeEntry } from '../native/session.ts';
 import type { Emit } from '../repository/events.ts';
 import type { Point } from '../repository/points.ts';
 import type { Shown } from './shown.ts';

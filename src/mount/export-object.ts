@@ -1,6 +1,7 @@
 /** Export into object storage: a point becomes an object that clouds import as it is; what is zero does not go over the network. */
 import { fail, fromNative } from '../errors.ts';
-import { type Content, native } from '../native.ts';
+import type { Content } from '../native/images.ts';
+import { native } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import { requireReadable } from '../repository/preflight.ts';
 import type { Repository } from '../repository/repository.ts';

@@ -4,7 +4,8 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { fail, fromNative } from '../errors.ts';
-import { type Content, native } from '../native.ts';
+import type { Content } from '../native/images.ts';
+import { native } from '../native.ts';
 import type { Emit } from '../repository/events.ts';
 import { writeNewFile } from '../repository/new-file.ts';
 import type { Point } from '../repository/points.ts';

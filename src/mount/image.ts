@@ -1,5 +1,7 @@
 /** An image file that native serves: a layout over an open point. */
-import { type Content, native, type OpenPoint } from '../native.ts';
+
+import type { Content, OpenPoint } from '../native/images.ts';
+import { native } from '../native.ts';
 import type { Layout, Segment } from './formats/segment.ts';
 
 /** Opens the image that `layout` describes. */

@@ -9,7 +9,7 @@
 import { constants } from 'node:os';
 import { LRUCache } from 'lru-cache';
 import { errnoOf, isStrataError, reasonOf } from '../errors.ts';
-import type { Session, SessionEvent, TreeEntry } from '../native.ts';
+import type { Session, SessionEvent, TreeEntry } from '../native/session.ts';
 import type { Emit } from '../repository/events.ts';
 import type { Partition } from '../repository/layout/partition.ts';
 import { listPoints, type Point } from '../repository/points.ts';

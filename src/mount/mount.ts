@@ -4,7 +4,7 @@ import { realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fail, fromSystem, reasonOf } from '../errors.ts';
-import type { Session } from '../native.ts';
+import type { Session } from '../native/session.ts';
 import type { Emit } from '../repository/events.ts';
 import { thisProcess } from '../repository/here.ts';
 import { isWithin, type Mount, readMounts } from '../repository/mounts.ts';

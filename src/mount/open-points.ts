@@ -2,7 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { fromNative, fromSystem } from '../errors.ts';
-import { type Chain, type Content, native, type OpenPoint, type ReadStore, type ReadStoreCounters } from '../native.ts';
+import type { Content, OpenPoint, ReadStore, ReadStoreCounters } from '../native/images.ts';
+import type { Chain } from '../native/maps.ts';
+import { native } from '../native.ts';
 import { cachePath } from '../repository/caches.ts';
 import { chainOf, KnownLinks } from '../repository/chain.ts';
 import { contentReader } from '../repository/content.ts';

@@ -7,7 +7,8 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { fail, fromNative, fromSystem } from '../errors.ts';
-import { type Content, native } from '../native.ts';
+import type { Content } from '../native/images.ts';
+import { native } from '../native.ts';
 import { syncPath } from '../repository/stores/local.ts';
 
 const grain = 4096;

@@ -1,4 +1,4 @@
-import type { Session, SessionEvent, TreeEntry } from '../native.ts';
+import type { Session, SessionEvent, TreeEntry } from '../native/session.ts';
 
 /** What a mount shows, and who answers when more of it is asked for. */
 export interface Shown {

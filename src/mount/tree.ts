@@ -3,7 +3,7 @@
  * What needs a point's content is made when somebody looks: the sizes of images that depend on it, and the
  * partitions.
  */
-import type { TreeEntry } from '../native.ts';
+import type { TreeEntry } from '../native/session.ts';
 import type { Partition } from '../repository/layout/partition.ts';
 import type { Point } from '../repository/points.ts';
 import { type FormatName, formats } from './formats/formats.ts';

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { isStrataError } from '../errors.ts';
-import type { BadPlace } from '../native.ts';
+import type { BadPlace } from '../native/maps.ts';
 import { concurrently } from './concurrently.ts';
 import type { Warning } from './events.ts';
 import { openRecord, sealRecord } from './record.ts';

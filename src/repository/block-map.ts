@@ -3,7 +3,8 @@
  * point that changed anything in it.
  */
 import { fromNative } from '../errors.ts';
-import { type Chain, native } from '../native.ts';
+import type { Chain } from '../native/maps.ts';
+import { native } from '../native.ts';
 import { chainOf } from './chain.ts';
 import type { Manifest } from './manifest.ts';
 import type { Point } from './points.ts';

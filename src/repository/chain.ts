@@ -1,6 +1,6 @@
 /** The chain that a point stands on: its manifests and the maps that merge into its content. */
 import { fail, isStrataError } from '../errors.ts';
-import type { Chain, Layer } from '../native.ts';
+import type { Chain, Layer } from '../native/maps.ts';
 import { concurrently } from './concurrently.ts';
 import { columnName, type Manifest, type MovedColumns } from './manifest.ts';
 import { readMarks } from './marks.ts';

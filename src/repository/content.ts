@@ -1,6 +1,7 @@
 /** Small parts of a point's content, for looking at its structure; bulk reading is native's. */
 import { fromNative } from '../errors.ts';
-import { type Chain, native } from '../native.ts';
+import type { Chain } from '../native/maps.ts';
+import { native } from '../native.ts';
 import type { ReadAt } from './layout/partition.ts';
 import type { Manifest } from './manifest.ts';
 import type { Repository } from './repository.ts';

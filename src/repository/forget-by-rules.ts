@@ -4,7 +4,8 @@
  * disk keeps nobody from forgetting: it is collection that frees, and no collection does while a kept point is broken.
  */
 import { fail, fromNative } from '../errors.ts';
-import { type Chain, native } from '../native.ts';
+import type { Chain } from '../native/maps.ts';
+import { native } from '../native.ts';
 import type { Emit } from './events.ts';
 import { ancestorsOf, type ForgetResult, markForgotten } from './forget.ts';
 import { findLiveChains } from './live-chains.ts';

@@ -1,5 +1,5 @@
 /** What runs that died left behind: their packs that arrived stay and are used, everything else goes. */
-import type { PackRef } from '../native.ts';
+import type { PackRef } from '../native/maps.ts';
 import type { Emit } from './events.ts';
 import { type Here, thisProcess } from './here.ts';
 import { findLeases, removeLeaseState } from './leases.ts';

@@ -4,7 +4,7 @@
  * the points show, and a chain of a thousand kept points is a thousand maps, not half a million.
  */
 import { fail, isStrataError, type StrataError } from '../errors.ts';
-import type { Chain, Layer } from '../native.ts';
+import type { Chain, Layer } from '../native/maps.ts';
 import { type Column, KnownLinks, layerOf, readParent, whyNotBelow } from './chain.ts';
 import { concurrently } from './concurrently.ts';
 import type { Manifest } from './manifest.ts';

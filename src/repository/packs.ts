@@ -1,6 +1,6 @@
 /** The packs in a repository: where they lie and whose they are (docs/format.md, Ids and Packs). */
 import { fail } from '../errors.ts';
-import type { PackRef } from '../native.ts';
+import type { PackRef } from '../native/maps.ts';
 import { concurrently } from './concurrently.ts';
 import type { Repository } from './repository.ts';
 import type { StoredObject } from './stores/store.ts';

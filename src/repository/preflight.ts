@@ -1,6 +1,8 @@
 /** Everything that a restore needs is looked for before anything is destroyed. */
 import { fail, fromNative } from '../errors.ts';
-import { type ChainStatistics, native, type VerifyOutcome } from '../native.ts';
+import type { ChainStatistics } from '../native/maps.ts';
+import type { VerifyOutcome } from '../native/restore.ts';
+import { native } from '../native.ts';
 import { chainOf, type PointChain } from './chain.ts';
 import type { Manifest } from './manifest.ts';
 import { arePacksWhole, packName } from './packs.ts';

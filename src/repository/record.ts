@@ -1,6 +1,7 @@
 /** Records: small JSON objects, each in one frame that is bound to the object's name (docs/format.md, Frames). */
 import { fail, fromNative } from '../errors.ts';
-import { frameType, native, type Vault } from '../native.ts';
+import { frameType, type Vault } from '../native/vault.ts';
+import { native } from '../native.ts';
 
 /** The stored form of a record that is to have this name. */
 export function sealRecord(vault: Vault, name: string, content: unknown): Buffer {

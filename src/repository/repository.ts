@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { fail, isStrataError } from '../errors.ts';
-import { native, type Vault } from '../native.ts';
+import type { Vault } from '../native/vault.ts';
+import { native } from '../native.ts';
 import { type Config, configName, newConfig, parseConfig } from './config.ts';
 import type { Keyring } from './keyring.ts';
 import { discardKeys, keyName, keyNames, storeKey, unlock } from './keys.ts';

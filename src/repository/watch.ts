@@ -1,4 +1,4 @@
-import type { Run } from '../native.ts';
+import type { Run } from '../native/run.ts';
 
 const period = 200;
 

@@ -5,7 +5,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { fail, fromNative, fromSystem } from '../errors.ts';
-import { native, type RestoreOptions } from '../native.ts';
+import type { RestoreOptions } from '../native/restore.ts';
+import { native } from '../native.ts';
 import { contentReader } from '../repository/content.ts';
 import type { Emit } from '../repository/events.ts';
 import { readPartitionTable } from '../repository/layout/layout.ts';

@@ -1,7 +1,9 @@
 /** Executes the plan of a synthetic full: packs, then columns, then the manifest. */
 import { hostname } from 'node:os';
 import { fail, fromNative } from '../errors.ts';
-import { native, type PackRef, type SynthesisOutcome, type WrittenColumn } from '../native.ts';
+import type { PackRef, WrittenColumn } from '../native/maps.ts';
+import type { SynthesisOutcome } from '../native/synthesis.ts';
+import { native } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import { commitManifest } from '../repository/commit.ts';
 import type { Emit, Warning } from '../repository/events.ts';

@@ -1,6 +1,8 @@
 /** What of a copy the store makes by itself: packs joined of ranges of the packs that there are. */
 import { fromNative } from '../errors.ts';
-import { type AssembledPack, native, type PackPart, type PackRef, type SurveyedFrames } from '../native.ts';
+import type { PackRef } from '../native/maps.ts';
+import type { AssembledPack, PackPart, SurveyedFrames } from '../native/synthesis.ts';
+import { native } from '../native.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Joining } from '../repository/stores/store.ts';
 import { chooseParts, type Part, type PartRules } from './parts.ts';

@@ -1,6 +1,7 @@
 /** What a synthetic full would be made of; nothing is written for it. */
 import { fail, fromNative } from '../errors.ts';
-import { type Chain, type ChainStatistics, native, type PackRef } from '../native.ts';
+import type { Chain, ChainStatistics, PackRef } from '../native/maps.ts';
+import { native } from '../native.ts';
 import { chainOf } from '../repository/chain.ts';
 import type { Emit } from '../repository/events.ts';
 import { listPacks } from '../repository/packs.ts';

@@ -2,7 +2,7 @@
  * How far syntheses came that broke off. A run that copies notes `progress/<point>.<run>` before its first pack; the packs
  * are the progress. The next run of the same point finds in them what it has not to copy again.
  */
-import type { PackRef } from '../native.ts';
+import type { PackRef } from '../native/maps.ts';
 import { listPacks, runOfPack } from '../repository/packs.ts';
 import { sealRecord } from '../repository/record.ts';
 import type { Repository } from '../repository/repository.ts';

@@ -10,7 +10,9 @@ import { createInterface } from 'node:readline';
 import { fuse } from '../../src/mount/drivers/fuse.ts';
 import { fuseNative } from '../../src/mount/drivers/fuse-native.ts';
 import { createOverlay, openOverlay } from '../../src/mount/overlay.ts';
-import { type Content, native, type TreeEntry } from '../../src/native.ts';
+import type { Content } from '../../src/native/images.ts';
+import type { TreeEntry } from '../../src/native/session.ts';
+import { native } from '../../src/native.ts';
 import { images, size } from './session-images.ts';
 
 const [, , driverName, folder = ''] = process.argv;

@@ -117,10 +117,10 @@ describe.skipIf(skipped)('over a poor network', { timeout: long ? 3_600_000 : 12
     const file = join(await store.spool('dead'), `${basename(name)}.pack`);
     await writeFile(file, pack);
     const other = openBucket(bucket, storage);
-    const uploadId = await other.startUpload(`${prefix}/${name}`);
-    await other.uploadPart(`${prefix}/${name}`, uploadId, 1, pack.subarray(0, 5 * mib));
+    const uploadId = await other.uploads.start(`${prefix}/${name}`);
+    await other.uploads.send(`${prefix}/${name}`, uploadId, 1, pack.subarray(0, 5 * mib));
     // Of other bytes: it is not believed.
-    await other.uploadPart(`${prefix}/${name}`, uploadId, 3, makeBytes(2 * mib, 9));
+    await other.uploads.send(`${prefix}/${name}`, uploadId, 3, makeBytes(2 * mib, 9));
     other.close();
     const before = proxy.bytes.up;
     await store.finishUploads('living');

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { errorTable, fail, fromNative, fromSystem, isStrataError, StrataError } from '../../src/errors.ts';
@@ -10,6 +11,13 @@ const nativeError = (code: string, errno = 0, path = '') => Object.assign(new Er
 describe('the error table', () => {
   it('has one line for each message and hint', () => {
     for (const { message, hint } of Object.values(errorTable)) expect(`${message} ${hint}`).not.toMatch(/\n|\.$/);
+  });
+
+  it('has each code in one table only', async () => {
+    const folder = new URL('../../src/errors/', import.meta.url);
+    const tables: object[] = await Promise.all(readdirSync(folder).map((name) => import(new URL(name, folder).href)));
+    const codes = tables.flatMap((file) => Object.values(file)).flatMap((table) => Object.keys(table));
+    expect(codes.sort()).toEqual(Object.keys(errorTable).sort());
   });
 });
 

@@ -1,6 +1,7 @@
 /** Asking a source for its allocation, as the policy of its disk wants it. */
 import { fail, fromNative } from '../../errors.ts';
-import { type NbdExport, native } from '../../native.ts';
+import type { NbdExport } from '../../native/source.ts';
+import { native } from '../../native.ts';
 import type { Warning } from '../../repository/events.ts';
 import type { Source } from '../source.ts';
 import { allocationOf, type DiskAllocation, type VolumeAllocation } from './disk.ts';

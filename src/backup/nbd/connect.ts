@@ -1,6 +1,7 @@
 /** Connecting to the export that is to be backed up. */
 import { fail, fromNative } from '../../errors.ts';
-import { type NbdExport, native } from '../../native.ts';
+import type { NbdExport } from '../../native/source.ts';
+import { native } from '../../native.ts';
 import type { Source } from '../source.ts';
 import { certificatesOf } from './certificates.ts';
 import { parseNbdUri } from './uri.ts';

@@ -1,6 +1,8 @@
 /** Columns of maps that cannot be read, and new ones in their place: each column can be made from the other and the packs. */
 import { errorTable, fail, fromNative, type StrataError } from '../../errors.ts';
-import { type Chain, native, type RebuildOutcome } from '../../native.ts';
+import type { Chain } from '../../native/maps.ts';
+import type { RebuildOutcome } from '../../native/restore.ts';
+import { native } from '../../native.ts';
 import { type Column, layerOf } from '../../repository/chain.ts';
 import type { Manifest, MovedColumns } from '../../repository/manifest.ts';
 import type { Repository } from '../../repository/repository.ts';

@@ -1,6 +1,6 @@
 /** What a repair looks at: the points that are kept, the maps that they stand on, and what of it is known to be damaged. */
 import { isStrataError, type StrataError } from '../../errors.ts';
-import type { BadPlace, Layer, PackRef, WrittenColumn } from '../../native.ts';
+import type { BadPlace, Layer, PackRef, WrittenColumn } from '../../native/maps.ts';
 import { readBadFrames } from '../../repository/bad-frames.ts';
 import { type Column, chainOf, KnownLinks } from '../../repository/chain.ts';
 import type { Manifest, MovedColumns } from '../../repository/manifest.ts';

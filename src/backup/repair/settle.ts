@@ -1,5 +1,5 @@
 /** The end of a repair: what was made is put in its place, and what was found is noted. Cut short anywhere, the rest is done by the next. */
-import type { BadPlace } from '../../native.ts';
+import type { BadPlace } from '../../native/maps.ts';
 import { noteBadFrames } from '../../repository/bad-frames.ts';
 import { markForgotten } from '../../repository/forget.ts';
 import type { Lease } from '../../repository/lease.ts';

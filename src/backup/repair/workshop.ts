@@ -4,14 +4,10 @@
  */
 import { join } from 'node:path';
 import { fail, fromNative } from '../../errors.ts';
-import {
-  type BadPlace,
-  type ColumnRef,
-  type DedupIndex,
-  native,
-  type PackRef,
-  type RebuildOutcome,
-} from '../../native.ts';
+import type { DedupIndex } from '../../native/backup.ts';
+import type { BadPlace, ColumnRef, PackRef } from '../../native/maps.ts';
+import type { RebuildOutcome } from '../../native/restore.ts';
+import { native } from '../../native.ts';
 import type { Column } from '../../repository/chain.ts';
 import type { Emit } from '../../repository/events.ts';
 import type { Repository } from '../../repository/repository.ts';

@@ -4,7 +4,8 @@
  * an export of the same name. One that is begun anew under its old name cannot be told from one that goes on; so a name that comes again says nothing.
  */
 import { reasonOf } from '../../errors.ts';
-import { type NbdExport, native } from '../../native.ts';
+import type { NbdExport } from '../../native/source.ts';
+import { native } from '../../native.ts';
 import type { Manifest } from '../../repository/manifest.ts';
 import type { Extents } from '../allocation/allocation.ts';
 import { bytesIn, clip, complement } from '../allocation/extents.ts';

@@ -1,5 +1,5 @@
 /** What a mount needs of the system that makes it: the addon's FUSE session is one, fuse-native another. */
-import type { Session, SessionOptions } from '../../native.ts';
+import type { Session, SessionOptions } from '../../native/session.ts';
 
 export interface Driver {
   readonly name: 'fuse' | 'fuse-native';

@@ -4,7 +4,8 @@
  * maps are dead by that and go the way of everything dead, so who reads by them goes on undisturbed.
  */
 import { fail, fromNative } from '../../errors.ts';
-import { type Layer, native, type WrittenColumn } from '../../native.ts';
+import type { Layer, WrittenColumn } from '../../native/maps.ts';
+import { native } from '../../native.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Emit } from '../events.ts';
 import type { Lease } from '../lease.ts';

@@ -7,7 +7,8 @@
  * read, and forgotten, since then.
  */
 import { fail, fromNative } from '../../errors.ts';
-import { type Chain, type Layer, type Liveness, native } from '../../native.ts';
+import type { Chain, Layer, Liveness } from '../../native/maps.ts';
+import { native } from '../../native.ts';
 import { KnownLinks } from '../chain.ts';
 import { concurrently } from '../concurrently.ts';
 import type { Here } from '../here.ts';

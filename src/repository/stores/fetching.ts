@@ -4,7 +4,8 @@
  */
 
 import { isStrataError, reasonOf } from '../../errors.ts';
-import { type FetchRequest, native, type Remote } from '../../native.ts';
+import type { FetchRequest, Remote } from '../../native/remote.ts';
+import { native } from '../../native.ts';
 
 export interface FetchedRange {
   readonly bytes: Buffer;

@@ -6,7 +6,7 @@
  * Every failure is a StrataError.
  */
 import type { StrataError } from '../../errors.ts';
-import type { PackPlace, PackRef } from '../../native.ts';
+import type { PackPlace, PackRef } from '../../native/maps.ts';
 import type { LockedObject, LockRule, ObjectLocks } from './lock.ts';
 import type { Traffic } from './traffic.ts';
 

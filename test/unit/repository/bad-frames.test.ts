@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import type { BadPlace } from '../../../src/native.ts';
+import type { BadPlace } from '../../../src/native/maps.ts';
 import { noteBadFrames, readBadFrames } from '../../../src/repository/bad-frames.ts';
 import { collect } from '../../../src/repository/collection/collect.ts';
 import type { Repository } from '../../../src/repository/repository.ts';

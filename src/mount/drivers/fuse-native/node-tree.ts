@@ -1,6 +1,6 @@
 /** The names that a mount shows, found by their path: what native/fuse/tree.h is to the addon's session. */
 import { fail } from '../../../errors.ts';
-import type { TreeEntry } from '../../../native.ts';
+import type { TreeEntry } from '../../../native/session.ts';
 
 export interface Node {
   readonly entry: TreeEntry;

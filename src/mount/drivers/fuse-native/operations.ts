@@ -4,15 +4,10 @@ import { constants } from 'node:os';
 import { getgid, getuid } from 'node:process';
 import type { Stat, Statfs } from 'fuse-native';
 import { reasonOf } from '../../../errors.ts';
-import {
-  type Content,
-  type NativeError,
-  native,
-  type SessionEvent,
-  type SessionOptions,
-  type Stream,
-  type TreeEntry,
-} from '../../../native.ts';
+import type { Content, Stream } from '../../../native/images.ts';
+import type { NativeError } from '../../../native/run.ts';
+import type { SessionEvent, SessionOptions, TreeEntry } from '../../../native/session.ts';
+import { native } from '../../../native.ts';
 import { type Node, NodeTree } from './node-tree.ts';
 import { PreparedImages } from './prepared-images.ts';
 import { Refusal } from './refusal.ts';

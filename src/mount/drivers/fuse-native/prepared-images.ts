@@ -1,6 +1,7 @@
 /** The images that a mount has open, and who waits for one: what native/fuse/images.h is to the addon's session. */
 import { constants } from 'node:os';
-import { type Content, native } from '../../../native.ts';
+import type { Content } from '../../../native/images.ts';
+import { native } from '../../../native.ts';
 import { Refusal } from './refusal.ts';
 
 /** Images kept open when nobody reads them. */

@@ -6,29 +6,21 @@
  */
 import { createHash } from 'node:crypto';
 import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
-  ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  ListPartsCommand,
   PutObjectCommand,
-  UploadPartCommand,
-  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { fail, isStrataError } from '../../../errors.ts';
-import type { LockMode } from '../lock.ts';
 import type { Traffic } from '../traffic.ts';
-import { Turns } from '../turns.ts';
-import { answerOf, isBroken, isMissing, isPassing, isTaken, nameOf, statusOf } from './failure.ts';
+import { answerOf, isBroken, isMissing, isPassing, isTaken } from './failure.ts';
+import { Line, long } from './line.ts';
 import type { PacedHandler } from './pace.ts';
+import { Removal } from './removal.ts';
 import { Requests, type RequestsOptions, type SendOptions, type Signal } from './requests.ts';
-import { modeNames, Retentions } from './retentions.ts';
+import { type Lock, modeNames, Retentions } from './retentions.ts';
+import { Uploads } from './uploads.ts';
 import { Versions } from './versions.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -38,27 +30,6 @@ export interface Entry {
   readonly modified: Date;
   /** As the server writes it. */
   readonly etag: string;
-}
-
-export interface Part {
-  readonly number: number;
-  readonly etag: string;
-}
-
-export interface ArrivedPart extends Part {
-  readonly bytes: number;
-}
-
-export interface Unfinished {
-  readonly key: string;
-  readonly uploadId: string;
-  readonly started: Date;
-}
-
-/** What a new object is locked by. */
-export interface Lock {
-  readonly mode: LockMode;
-  readonly until: Date;
 }
 
 interface BucketOptions extends RequestsOptions {
@@ -81,13 +52,6 @@ interface CreateOptions {
   readonly signal?: Signal;
 }
 
-/** Of those that carry contents. On a line that is slow one after the other arrives sooner, and less is lost when it breaks. */
-const sendingAtOnce = { most: 16, first: 1 };
-const receivingAtOnce = { most: 32, first: 4 };
-/** Bytes from which on a body is such a content. */
-const largeBody = 1024 ** 2;
-/** Milliseconds that one may take: longer, and there are fewer at once, and packs are sent in parts. */
-export const long = 20_000;
 const keysAtOnce = 1000;
 
 /** A whole body. */
@@ -103,33 +67,23 @@ async function collect(body: Body, length: number | undefined): Promise<Buffer> 
   throw Object.assign(new Error(`${arrived} of ${length} bytes arrived`), { name: 'TruncatedBody' });
 }
 
-/** As of a connection that broke: there is a better way. */
-function tooLong(): Error {
-  return Object.assign(new Error('the line is slow'), { name: 'TimeoutError' });
-}
-
 export class Bucket {
   readonly name: string;
   /** For messages. */
   readonly endpoint: string;
   readonly retentions: Retentions;
+  readonly uploads: Uploads;
   readonly #requests: Requests;
   readonly #handler: PacedHandler;
   readonly #versions: Versions;
+  readonly #removal: Removal;
+  readonly #line = new Line();
   /** Whether the bucket keeps versions; null: no answer has told yet. */
   #versioned: boolean | null = null;
   readonly #takesNewest: boolean;
   /** The newest is the object, and others lie below it. */
   #leavesVersions = false;
   readonly #vigil: Vigil;
-  readonly #sending = new Turns(sendingAtOnce.most, { first: sendingAtOnce.first, slow: long });
-  readonly #receiving = new Turns(receivingAtOnce.most, { first: receivingAtOnce.first, slow: long });
-  /** Bytes a second of the last large body that was sent; null: none was. */
-  #sendRate: number | null = null;
-  #bytesUp = 0;
-  #bytesDown = 0;
-  /** Some servers cannot remove many at once. */
-  #removesMany = true;
 
   constructor(options: BucketOptions) {
     this.#takesNewest = options.version === 'newest';
@@ -138,7 +92,14 @@ export class Bucket {
     this.#handler = options.handler;
     this.#vigil = options.vigil;
     this.#versions = new Versions(this.#requests);
+    this.#removal = new Removal(this.#requests);
     this.retentions = new Retentions(this.#requests);
+    this.uploads = new Uploads(this.#requests, this.#line, {
+      versionOf: async (key) => (this.#versioned ? this.#versions.idOf(key) : undefined),
+      isObject: (key, version) => this.#isObject(key, version, async () => false),
+      head: (key) => this.head(key),
+      lock: (key, lock) => this.lock(key, lock),
+    });
     this.name = options.name;
     this.endpoint = options.endpoint;
   }
@@ -166,8 +127,8 @@ export class Bucket {
     const { counts, retries } = this.#requests;
     return {
       requests: counts,
-      bytesUp: this.#bytesUp,
-      bytesDown: this.#bytesDown,
+      bytesUp: this.#line.bytesUp,
+      bytesDown: this.#line.bytesDown,
       retries,
       fromCache: { requests: 0, bytes: 0 },
     };
@@ -187,7 +148,7 @@ export class Bucket {
     const send = async (options: SendOptions) => {
       try {
         const most = mode === 'once' ? long : null;
-        return await this.#sendBody(body.length, options, most, (limited) => this.#client.send(put, limited));
+        return await this.#line.send(body.length, options, most, (limited) => this.#client.send(put, limited));
       } catch (error) {
         uncertain ||= isPassing(error);
         throw error;
@@ -198,7 +159,6 @@ export class Bucket {
     try {
       const permission = lock && 's3:PutObject and s3:PutObjectRetention';
       const { VersionId } = await this.#requests.send('PutObject', key, send, { mayPass, signal, permission });
-      this.#bytesUp += body.length;
       if (!(await this.#isObject(key, VersionId, isSame))) throw fail('OBJECT_EXISTS', { name: key });
     } catch (error) {
       if (isStrataError(error, 'OBJECT_EXISTS')) throw error;
@@ -250,11 +210,8 @@ export class Bucket {
       return { VersionId, content: Body === undefined ? Buffer.alloc(0) : await collect(Body, ContentLength) };
     };
     const permission = version === undefined ? undefined : 's3:GetObjectVersion';
-    const inTurn = (options: SendOptions) => this.#receiving.take(() => receive(options));
-    const large = (range?.length ?? 0) >= largeBody;
-    const how = { signal, permission };
-    const { VersionId, content } = await this.#requests.send('GetObject', key, large ? inTurn : receive, how);
-    this.#bytesDown += content.length;
+    const inTurn = (options: SendOptions) => this.#line.receive(range?.length ?? 0, () => receive(options));
+    const { VersionId, content } = await this.#requests.send('GetObject', key, inTurn, { signal, permission });
     // What was given is the newest version.
     if (this.#heard(VersionId) && version === undefined) return this.get(key, range, signal);
     return content;
@@ -309,7 +266,7 @@ export class Bucket {
   /** Removes objects; one that is not there is as good as removed. Gives those that are locked, which stay. */
   async remove(keys: readonly string[]): Promise<readonly LockedEntry[]> {
     if (!this.#versioned && !this.#leavesVersions) {
-      await this.#removePlainly(keys);
+      await this.#removal.remove(keys);
       return [];
     }
     const locked: LockedEntry[] = [];
@@ -341,199 +298,9 @@ export class Bucket {
     await this.retentions.set(key, await this.#versions.idOf(key), mode, until);
   }
 
-  async #removePlainly(keys: readonly string[]): Promise<void> {
-    if (keys.length === 1 || !this.#removesMany) {
-      await Promise.all(keys.map((key) => this.#removeOne(key)));
-      return;
-    }
-    for (let at = 0; at < keys.length; at += keysAtOnce) await this.#removeMany(keys.slice(at, at + keysAtOnce));
-  }
-
-  /** Begins an object in parts; its key must be the caller's own. */
-  async startUpload(key: string): Promise<string> {
-    let tries = 0;
-    const { UploadId = '' } = await this.#requests.send('CreateMultipartUpload', key, (options) => {
-      tries += 1;
-      return this.#client.send(new CreateMultipartUploadCommand({ Bucket: this.name, Key: key }), options);
-    });
-    // An answer that was lost has left an upload that nobody knows of.
-    if (tries > 1) await this.#abortOthers(key, UploadId);
-    return UploadId;
-  }
-
-  async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array, signal?: Signal): Promise<Part> {
-    const command = new UploadPartCommand({
-      Bucket: this.name,
-      Key: key,
-      UploadId: uploadId,
-      PartNumber: number,
-      Body: body,
-      ContentLength: body.length,
-    });
-    const send = (options: SendOptions) =>
-      this.#sendBody(body.length, options, null, (limited) => this.#client.send(command, limited));
-    const { ETag = '' } = await this.#requests.send('UploadPart', key, send, { signal });
-    this.#bytesUp += body.length;
-    return { number, etag: ETag };
-  }
-
-  /** The parts of an upload that have arrived. */
-  async arrivedParts(key: string, uploadId: string): Promise<ArrivedPart[]> {
-    const found: ArrivedPart[] = [];
-    for (let marker: { PartNumberMarker?: string } = {}; ; ) {
-      const page = await this.#requests.send('ListParts', key, (options) =>
-        this.#client.send(
-          new ListPartsCommand({ Bucket: this.name, Key: key, UploadId: uploadId, ...marker }),
-          options,
-        ),
-      );
-      for (const { PartNumber = 0, ETag = '', Size = 0 } of page.Parts ?? [])
-        found.push({ number: PartNumber, etag: ETag, bytes: Size });
-      if (!page.IsTruncated || page.NextPartNumberMarker === undefined) return found;
-      marker = { PartNumberMarker: page.NextPartNumberMarker };
-    }
-  }
-
-  /** Has the server make a part of a range of another object, which must be whole within it; `etag`: of that object. */
-  async copyPart(
-    key: string,
-    uploadId: string,
-    number: number,
-    from: { readonly key: string; readonly offset: number; readonly length: number; readonly etag: string },
-    signal?: Signal,
-  ): Promise<Part> {
-    const version = this.#versioned ? `?versionId=${encodeURIComponent(await this.#versions.idOf(from.key))}` : '';
-    const send = (options: SendOptions) =>
-      this.#client.send(
-        new UploadPartCopyCommand({
-          Bucket: this.name,
-          Key: key,
-          UploadId: uploadId,
-          PartNumber: number,
-          CopySource: `${this.name}/${from.key.split('/').map(encodeURIComponent).join('/')}${version}`,
-          CopySourceRange: `bytes=${from.offset}-${from.offset + from.length - 1}`,
-          CopySourceIfMatch: from.etag,
-        }),
-        options,
-      );
-    const { CopyPartResult } = await this.#requests.send('UploadPartCopy', key, send, { signal });
-    return { number, etag: CopyPartResult?.ETag ?? '' };
-  }
-
-  /**
-   * Makes the object of its parts. Whether the key was free is not sure to be looked at: the caller's key must be its own. A bucket that
-   * keeps versions looks: OBJECT_EXISTS.
-   */
-  async finishUpload(key: string, uploadId: string, parts: readonly Part[], bytes: number, lock?: Lock): Promise<void> {
-    const MultipartUpload = { Parts: parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) };
-    try {
-      const { VersionId } = await this.#requests.send('CompleteMultipartUpload', key, (options) =>
-        this.#client.send(
-          new CompleteMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId, MultipartUpload }),
-          options,
-        ),
-      );
-      if (!(await this.#isObject(key, VersionId, async () => false))) throw fail('OBJECT_EXISTS', { name: key });
-    } catch (error) {
-      if (isStrataError(error, 'OBJECT_EXISTS')) throw error;
-      // The first answer may have been lost: then the upload is gone and the object there.
-      if (nameOf(answerOf(error)) !== 'NoSuchUpload' || (await this.head(key))?.bytes !== bytes) throw error;
-    }
-    // What is asked for when an upload begins, some servers lose.
-    if (lock) await this.lock(key, lock);
-  }
-
-  async abortUpload(key: string, uploadId: string): Promise<void> {
-    try {
-      await this.#requests.send('AbortMultipartUpload', key, (options) =>
-        this.#client.send(
-          new AbortMultipartUploadCommand({ Bucket: this.name, Key: key, UploadId: uploadId }),
-          options,
-        ),
-      );
-    } catch (error) {
-      if (nameOf(answerOf(error)) !== 'NoSuchUpload') throw error;
-    }
-  }
-
-  /** Uploads that were begun and neither finished nor aborted. */
-  async unfinishedUploads(prefix: string): Promise<Unfinished[]> {
-    const found: Unfinished[] = [];
-    for (let marker: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
-      const page = await this.#requests.send('ListMultipartUploads', prefix, (options) =>
-        this.#client.send(new ListMultipartUploadsCommand({ Bucket: this.name, Prefix: prefix, ...marker }), options),
-      );
-      for (const { Key = '', UploadId = '', Initiated = new Date(0) } of page.Uploads ?? []) {
-        found.push({ key: Key, uploadId: UploadId, started: Initiated });
-      }
-      if (!page.IsTruncated) return found;
-      marker = { KeyMarker: page.NextKeyMarker ?? '', UploadIdMarker: page.NextUploadIdMarker ?? '' };
-    }
-  }
-
   close(): void {
     this.#vigil.close();
     this.#client.destroy();
-  }
-
-  async #removeOne(key: string): Promise<void> {
-    await this.#requests.send('DeleteObject', key, (options) =>
-      this.#client.send(new DeleteObjectCommand({ Bucket: this.name, Key: key }), options),
-    );
-  }
-
-  async #removeMany(keys: readonly string[]): Promise<void> {
-    const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
-    try {
-      const { Errors = [] } = await this.#requests.send('DeleteObjects', '', (options) =>
-        this.#client.send(new DeleteObjectsCommand({ Bucket: this.name, Delete }), options),
-      );
-      // Each alone is tried again, and says why it cannot be removed.
-      await Promise.all(Errors.map(({ Key = '' }) => this.#removeOne(Key)));
-    } catch (error) {
-      const status = statusOf(answerOf(error));
-      if (status !== 400 && status !== 501) throw error;
-      this.#removesMany = false;
-      await this.#removePlainly(keys);
-    }
-  }
-
-  async #abortOthers(key: string, mine: string): Promise<void> {
-    try {
-      for (const { key: other, uploadId } of await this.unfinishedUploads(key)) {
-        if (other === key && uploadId !== mine) await this.abortUpload(key, uploadId);
-      }
-    } catch (error) {
-      // It costs space until somebody who may, or a rule of the bucket, removes it.
-      if (!isStrataError(error, 'STORAGE_FORBIDDEN')) throw error;
-    }
-  }
-
-  /** Sends contents in their turn, for at most so many milliseconds, and heeds how fast the line is. */
-  async #sendBody<Answer>(
-    bytes: number,
-    options: SendOptions,
-    most: number | null,
-    send: (options: SendOptions) => Promise<Answer>,
-  ): Promise<Answer> {
-    if (bytes < largeBody) return send(options);
-    return this.#sending.take(async () => {
-      const slow = this.#sendRate !== null && bytes / this.#sendRate >= long / 1000;
-      if (slow && most !== null) throw tooLong();
-      const started = performance.now();
-      const late = most === null ? null : AbortSignal.timeout(most);
-      const signals = [late, options.abortSignal].filter((signal) => signal !== null && signal !== undefined);
-      try {
-        const answer = await send(signals.length > 0 ? { abortSignal: AbortSignal.any(signals) } : {});
-        this.#sendRate = (bytes * 1000) / (performance.now() - started);
-        return answer;
-      } catch (error) {
-        if (!late?.aborted || options.abortSignal?.aborted) throw error;
-        this.#sendRate = (bytes * 1000) / long;
-        this.#sending.fewer();
-        throw tooLong();
-      }
-    });
   }
 
   async #holds(key: string, body: Uint8Array): Promise<boolean> {

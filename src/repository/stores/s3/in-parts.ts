@@ -1,5 +1,7 @@
 /** Objects that come in parts: begun, then finished, or aborted when anything goes wrong. */
-import type { Bucket, Lock, Part } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
+import type { Lock } from './retentions.ts';
+import type { Part } from './uploads.ts';
 
 interface HowToFinish {
   /** An upload that was begun before. */
@@ -15,12 +17,12 @@ export async function inParts(
   make: (uploadId: string) => Promise<readonly Part[]>,
   { begun, lock }: HowToFinish = {},
 ): Promise<void> {
-  const uploadId = begun ?? (await bucket.startUpload(key));
+  const uploadId = begun ?? (await bucket.uploads.start(key));
   try {
-    await bucket.finishUpload(key, uploadId, await make(uploadId), size, lock);
+    await bucket.uploads.finish(key, uploadId, await make(uploadId), size, lock);
   } catch (error) {
     // What is left of it costs money until it is removed; a later run removes it if this cannot.
-    await bucket.abortUpload(key, uploadId).catch(() => undefined);
+    await bucket.uploads.abort(key, uploadId).catch(() => undefined);
     throw error;
   }
 }

@@ -7,8 +7,10 @@
 import { readFile } from 'node:fs/promises';
 import { fail } from '../../../errors.ts';
 import { concurrently } from '../../concurrently.ts';
-import type { Bucket, Entry, Lock, Part } from './bucket.ts';
+import type { Bucket, Entry } from './bucket.ts';
 import { inParts } from './in-parts.ts';
+import type { Lock } from './retentions.ts';
+import type { Part } from './uploads.ts';
 
 export interface SourceRange {
   readonly key: string;
@@ -36,9 +38,9 @@ export async function joinRanges(
   await inParts(bucket, key, size, async (uploadId) => {
     const parts = await concurrently(ranges, partsAtOnce, (range, index): Promise<Part> => {
       const etag = before.get(range.key)?.etag ?? '';
-      return bucket.copyPart(key, uploadId, index + 1, { ...range, etag }, signal);
+      return bucket.uploads.copy(key, uploadId, index + 1, { ...range, etag }, signal);
     });
-    return [...parts, await bucket.uploadPart(key, uploadId, ranges.length + 1, end, signal)];
+    return [...parts, await bucket.uploads.send(key, uploadId, ranges.length + 1, end, signal)];
   });
   try {
     await requireSame(bucket, before);

@@ -124,16 +124,16 @@ async function copiesParts(bucket: Bucket, from: string, to: string): Promise<bo
   const body = randomBytes(2 * smallestPart + 3);
   await bucket.create(from, body);
   try {
-    const uploadId = await bucket.startUpload(to);
+    const uploadId = await bucket.uploads.start(to);
     const ranges = [
       { offset: 1, length: smallestPart },
       { offset: 7, length: 1001 },
     ];
     const etag = (await bucket.head(from))?.etag ?? '';
     const parts = await Promise.all(
-      ranges.map((range, index) => bucket.copyPart(to, uploadId, index + 1, { key: from, etag, ...range })),
+      ranges.map((range, index) => bucket.uploads.copy(to, uploadId, index + 1, { key: from, etag, ...range })),
     );
-    await bucket.finishUpload(to, uploadId, parts, smallestPart + 1001);
+    await bucket.uploads.finish(to, uploadId, parts, smallestPart + 1001);
     const expected = Buffer.concat(ranges.map(({ offset, length }) => body.subarray(offset, offset + length)));
     return (await bucket.get(to)).equals(expected);
   } catch (error) {

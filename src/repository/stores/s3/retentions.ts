@@ -15,6 +15,12 @@ export const modeNames = { compliance: 'COMPLIANCE', governance: 'GOVERNANCE' } 
   string
 >;
 
+/** What an object is locked by. */
+export interface Lock {
+  readonly mode: LockMode;
+  readonly until: Date;
+}
+
 /** What a bucket says of itself. */
 export interface Keeping {
   readonly versions: 'on' | 'suspended' | 'off';

@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { fail } from '../../../errors.ts';
 import { concurrently } from '../../concurrently.ts';
-import type { Bucket, Part } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
 import type { ImagePart } from './image-parts.ts';
 import { inParts } from './in-parts.ts';
+import type { Part } from './uploads.ts';
 
 export interface ImageSource {
   readonly parts: readonly ImagePart[];
@@ -37,8 +38,8 @@ export async function sendImage(
       signal.throwIfAborted();
       const part =
         kind === 'zeros'
-          ? await bucket.copyPart(key, uploadId, number, { ...zeros, offset: 0, length }, signal)
-          : await bucket.uploadPart(key, uploadId, number, await read(offset, length), signal);
+          ? await bucket.uploads.copy(key, uploadId, number, { ...zeros, offset: 0, length }, signal)
+          : await bucket.uploads.send(key, uploadId, number, await read(offset, length), signal);
       arrived(length);
       return part;
     };
@@ -93,7 +94,7 @@ async function multiply(bucket: Bucket, zeros: Zeros, key: string, length: numbe
   await inParts(bucket, key, length, (uploadId) =>
     concurrently(numbers, mostAtOnce, (number) => {
       const part = { ...zeros, offset: 0, length: Math.min(sentZeros, length - (number - 1) * sentZeros) };
-      return bucket.copyPart(key, uploadId, number, part, signal);
+      return bucket.uploads.copy(key, uploadId, number, part, signal);
     }),
   );
 }

@@ -8,7 +8,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fail, fromSystem, isStrataError, type StrataError } from '../../../errors.ts';
-import type { PackPlace, PackRef } from '../../../native.ts';
+import type { PackPlace, PackRef } from '../../../native/maps.ts';
 import { concurrently } from '../../concurrently.ts';
 import type { Warning } from '../../events.ts';
 import { CacheRoom } from '../cache-room.ts';
@@ -23,8 +23,10 @@ import type { Joining, ObjectStore, SizedObject, StoredObject } from '../store.t
 import type { Traffic } from '../traffic.ts';
 import { Turns } from '../turns.ts';
 import { formatS3Address, type S3Address } from './address.ts';
-import { type Bucket, type Entry, type Lock, long } from './bucket.ts';
+import type { Bucket, Entry } from './bucket.ts';
 import { joinRanges } from './join.ts';
+import { long } from './line.ts';
+import type { Lock } from './retentions.ts';
 import { resumeUpload, smallestPart, uploadFile } from './upload.ts';
 
 interface S3StoreOptions {
@@ -268,7 +270,7 @@ export class S3Store implements ObjectStore {
     const files = new Set(await readdir(this.#spoolPath(run)).catch(() => []));
     if (files.size === 0) return;
     try {
-      for (const upload of await this.#bucket.unfinishedUploads(this.#key('packs/'))) {
+      for (const upload of await this.#bucket.uploads.unfinished(this.#key('packs/'))) {
         const file = `${basename(upload.key)}.pack`;
         if (!files.has(file)) continue;
         const how = { lock: this.#lockOf(upload.key.slice(this.#prefix.length)), signal: this.#signal };
@@ -289,8 +291,8 @@ export class S3Store implements ObjectStore {
     // The name of a pack or map begins with the run that makes it.
     const isDead = (key: string) => deadRuns.has(key.slice(key.lastIndexOf('/') + 1).slice(0, runDigits));
     try {
-      for (const { key, uploadId, started } of await this.#bucket.unfinishedUploads(this.#prefix)) {
-        if (started < before || isDead(key)) await this.#bucket.abortUpload(key, uploadId);
+      for (const { key, uploadId, started } of await this.#bucket.uploads.unfinished(this.#prefix)) {
+        if (started < before || isDead(key)) await this.#bucket.uploads.abort(key, uploadId);
       }
     } catch (error) {
       // They cost space until somebody who may, or a rule of the bucket, removes them.

@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { concurrently } from '../../concurrently.ts';
 import { SpareBuffers } from '../spare-buffers.ts';
-import type { ArrivedPart, Bucket, Lock, Part, Unfinished } from './bucket.ts';
+import type { Bucket } from './bucket.ts';
 import { answerOf, isBroken } from './failure.ts';
 import { inParts } from './in-parts.ts';
+import type { Lock } from './retentions.ts';
+import type { ArrivedPart, Part, Unfinished } from './uploads.ts';
 
 /** What a server takes for a part that is not the last. */
 export const smallestPart = 5 * 1024 ** 2;
@@ -58,7 +60,7 @@ export async function resumeUpload(
 ): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const arrived = await bucket.arrivedParts(key, uploadId);
+    const arrived = await bucket.uploads.arrived(key, uploadId);
     await uploadParts({ bucket, key, begun: uploadId, arrived, ...(await contentOf(file, path)), ...how });
   } finally {
     await file.close();
@@ -97,7 +99,7 @@ async function uploadParts({ bucket, key, begun, arrived, size, read, lock, sign
     const body = await read(offset, Math.min(partSize, size - offset));
     const there = arrived.find((part) => part.number === number);
     const isThere = there !== undefined && isOf(there, body);
-    const part = isThere ? there : await bucket.uploadPart(key, uploadId, number, body, signal);
+    const part = isThere ? there : await bucket.uploads.send(key, uploadId, number, body, signal);
     bodies.give(body);
     return part;
   };

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { inodeOf, NodeTree } from '../../../../src/mount/drivers/fuse-native/node-tree.ts';
 import { PreparedImages } from '../../../../src/mount/drivers/fuse-native/prepared-images.ts';
-import { type Content, native } from '../../../../src/native.ts';
+import type { Content } from '../../../../src/native/images.ts';
+import { native } from '../../../../src/native.ts';
 import { inodeOf as wholeInodeOf } from '../../../conformance/disks.ts';
 import { scratchFolder } from '../../scratch.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FetchRequest } from '../../../../src/native.ts';
+import type { FetchRequest } from '../../../../src/native/remote.ts';
 import { joined } from '../../../../src/repository/stores/fetching.ts';
 
 const chunk = 128 * 1024;

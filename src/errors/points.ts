@@ -1,0 +1,122 @@
+/** Failures of points and of what they are made of: maps, packs, frames. */
+import type { ErrorKinds } from './kind.ts';
+
+export const pointsFailures = {
+  POINT_NOT_FOUND: {
+    message: 'no restore point {spec}',
+    exit: 1,
+    http: 404,
+    errno: 'ENOENT',
+    hint: 'strata points lists them',
+  },
+  POINT_IN_DOUBT: {
+    message: 'which point is the newest cannot be told: {reason}',
+    exit: 13,
+    http: 409,
+    hint: 'name the point by its id; strata points lists the ones that can be read',
+  },
+  POINT_AMBIGUOUS: {
+    message: '{spec} means several restore points: {candidates}',
+    exit: 1,
+    http: 409,
+    hint: 'give more digits',
+  },
+  POINT_PROTECTED: {
+    message: 'restore point {point} is protected',
+    exit: 1,
+    http: 409,
+    hint: 'unprotect it first if it may go',
+  },
+  POINT_LAST_VERIFIED: {
+    message: 'restore point {point} is the last verified one of {disk}',
+    exit: 1,
+    http: 409,
+    hint: 'verify another point of the disk first',
+  },
+  RETENTION_UNSAFE: {
+    message: 'nothing is forgotten by rules while points cannot be read: {reason}',
+    exit: 13,
+    http: 409,
+    hint: 'run strata verify --all, forget what is lost by its id, and start again; nothing was written',
+  },
+  MARK_LOST: {
+    message: 'restore point {point} is not marked as asked: another process changed that at the same time',
+    exit: 1,
+    http: 409,
+    hint: 'start again; strata points shows what holds',
+  },
+  PARTITION_NOT_FOUND: {
+    message: 'restore point {point} has no partition {partition}; it has {known}',
+    exit: 1,
+    http: 404,
+    errno: 'ENOENT',
+    hint: 'strata show lists the partitions of a point',
+  },
+  MANIFEST_DAMAGED: {
+    message: 'manifest {name} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  MAP_MISSING: {
+    message: 'block map {path} is missing',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  MAP_DAMAGED: {
+    message: 'block map {path} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use another restore point; strata verify --all shows everything that is damaged',
+  },
+  ROOT_MISMATCH: {
+    message: 'the maps of point {point} do not give the root that its manifest names: nothing was made of it',
+    exit: 13,
+    http: 409,
+    hint: 'run strata verify {point}; points before it may be whole',
+  },
+  CHAIN_BROKEN: {
+    message: 'restore point {point} depends on {missing}, which {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'use a restore point of another chain; strata points shows them',
+  },
+  PACK_MISSING: {
+    message: '{path} is missing: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'strata verify --all names the restore points and ranges concerned',
+  },
+  PACK_READ: {
+    message: 'cannot read {path}: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'look at the system log (dmesg); strata verify --all names what is concerned',
+  },
+  FRAME_DAMAGED: {
+    message: '{path} is damaged: {reason}',
+    exit: 13,
+    http: 500,
+    errno: 'EIO',
+    hint: 'strata verify --all names the restore points and ranges concerned',
+  },
+  CLONE_UNSUPPORTED: {
+    message: '{path} cannot copy by itself',
+    exit: 1,
+    http: 409,
+    hint: 'leave --require-clone out to have it pass through this machine, or use XFS, Btrfs or a server that copies parts of objects',
+  },
+  PACK_STORE_FAILED: {
+    message: 'a pack could not be stored: {reason}',
+    exit: 1,
+    http: 500,
+    hint: 'start again; what is already stored is used',
+  },
+} as const satisfies ErrorKinds;
