@@ -9,7 +9,7 @@ constexpr uint64_t kLongest = 32 << 20;
 }  // namespace
 
 FrameCopy::FrameCopy(std::shared_ptr<const Vault> vault, PackPlace place, PackStream& packs, Clone clone, const Control& control)
-    : codec_(vault), sealed_(vault->sealed), folder_(std::move(place)), packs_(packs), bytes_(clone), control_(control) {}
+    : codec_(vault), sealed_(vault->sealed), folder_(std::move(place)), indexes_(vault), packs_(packs), bytes_(clone), control_(control) {}
 
 bool FrameCopy::copy(std::span<const FrameRef> frames, std::vector<FramePlace>& places) {
   places.clear();
@@ -22,15 +22,15 @@ bool FrameCopy::copy(std::span<const FrameRef> frames, std::vector<FramePlace>& 
     const uint64_t room = packs_.pack_size() - std::min(packs_.pack_size(), pack.size());
     const auto count = range_of(frames, room);
     const uint64_t length = uint64_t{frames[count - 1].offset} + frames[count - 1].length - first.offset;
-    // Of what is shared only the headers are read: reading ahead would be for nothing.
+    Appender& file = pack.file();
+    if (!bytes_.found_out()) bytes_.find_out(file, *source);
+    // Of what is shared hardly anything is read: reading ahead would be for nothing.
     if (source->file() < 0)
       source->will_need(first.offset, length);
     else
       posix_fadvise(source->file(), first.offset, static_cast<off_t>(length), bytes_.shares() ? POSIX_FADV_RANDOM : POSIX_FADV_WILLNEED);
     range.clear();
     for (const FrameRef& it : frames.first(count)) range.push_back(check(*source, it));
-    Appender& file = pack.file();
-    if (!bytes_.found_out()) bytes_.find_out(file, *source);
     file.append(Bytes(bytes_.padding(file.size(), first.offset, length)));
     const auto start = static_cast<uint32_t>(file.size());
     bytes_.append(file, {*source, first.offset, length});
@@ -56,7 +56,13 @@ size_t FrameCopy::range_of(std::span<const FrameRef> frames, uint64_t room) cons
 }
 
 // The frame as the pack's index names it, when it is the one that is meant.
-PackedFrame FrameCopy::check(const PackObject& pack, const FrameRef& frame) const {
+PackedFrame FrameCopy::check(const PackObject& pack, const FrameRef& frame) {
+  const PackedFrame* const named = bytes_.shares() ? indexes_.find(pack, frame.pack, frame.offset) : nullptr;
+  const bool meant = named != nullptr && named->length == frame.length && check_of(named->digest) == frame.check;
+  return meant ? *named : check_header(pack, frame);
+}
+
+PackedFrame FrameCopy::check_header(const PackObject& pack, const FrameRef& frame) const {
   uint8_t bytes[kFrameHeader];
   pack.read_exact(bytes, frame.offset);
   const auto header = parse_frame_header(bytes);

@@ -1,9 +1,11 @@
 // Sealed frames, copied as they are out of packs into new ones, in the order given.
 //
-// Frames that stand one after the other in a pack are taken as one range. Of each frame the header is read first and must be the one that is
-// meant; the payload is not opened: its seal is bound to the digest in the header, so a damaged one stays what it was and is found when read.
+// Frames that stand one after the other in a pack are taken as one range. Each must be the one that is meant, by its header; where blocks are shared,
+// and no byte of it needs to be read, by the index of its pack, or by its header when the index does not say so. The payload is not opened: its seal is
+// bound to the digest, so a damaged one stays what it was and is found when read.
 #pragma once
 #include "dedup_index.h"
+#include "pack_indexes.h"
 #include "pack_stream.h"
 #include "range_copy.h"
 
@@ -29,11 +31,13 @@ class FrameCopy {
 
  private:
   size_t range_of(std::span<const FrameRef> frames, uint64_t room) const;
-  PackedFrame check(const PackObject& pack, const FrameRef& frame) const;
+  PackedFrame check(const PackObject& pack, const FrameRef& frame);
+  PackedFrame check_header(const PackObject& pack, const FrameRef& frame) const;
 
   FrameCodec codec_;
   const bool sealed_;
   PackFolder folder_;
+  PackIndexes indexes_;
   PackStream& packs_;
   RangeCopy bytes_;
   const Control& control_;

@@ -113,6 +113,26 @@ TEST_P(Reflink, WhatIsSharedOutlivesWhereItCameFrom) {
   expect_full_map(*repo_, disk_, outcome);
 }
 
+TEST_P(Reflink, WithoutTheIndexesOfTheirPacksFramesAreKnownByTheirHeaders) {
+  for (const PackId& id : old_) {
+    const std::string path = PackFolder(repo_->packs()).path(id);
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  }
+  const auto [outcome, progress] = synthesize(Clone::require);
+  EXPECT_GT(progress.bytes_cloned, 0u);
+  expect_full_map(*repo_, disk_, outcome);
+}
+
+TEST_P(Reflink, AFrameThatItsPackDoesNotNameIsLookedAtAndRefused) {
+  const std::vector<PackedFrame> frames = frames_of(*repo_, {old_.front()});
+  const std::string path = PackFolder(repo_->packs()).path(old_.front());
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  const Fd fd = open_file(path, O_RDWR, "IO");
+  const uint8_t other = 0x55;
+  write_at(fd.get(), {&other, 1}, frames[3].offset, "IO", path);
+  EXPECT_EQ(code_of([&] { synthesize(Clone::require); }), "FRAME_DAMAGED");
+}
+
 TEST_P(Reflink, NothingIsSharedWhenThatIsNotWanted) {
   const auto [outcome, progress] = synthesize(Clone::never);
   EXPECT_EQ(progress.bytes_cloned, 0u);
