@@ -4,6 +4,7 @@ import { compareBlockSizes } from './block-size.ts';
 import { type Comparison, compare } from './compare.ts';
 import { contestants, steps } from './contestants.ts';
 import { measureMounts } from './mount.ts';
+import { measureReads } from './reads.ts';
 import { circumstances, describe, markdownTable, median, saveResults } from './report.ts';
 import { measureSparseDisk } from './sparse-disk.ts';
 import { measureStorage } from './storage.ts';
@@ -14,6 +15,7 @@ const usage = `usage: ./run bench [--size 4G] [--rounds 3]   beside dd, zstd, qe
        ./run bench blocksize [--size 4G]        every block size; writes docs/block-size.md
        ./run bench sparse16t                    a sparse disk of 16 TiB
        ./run bench mount [--size 4G] [--rounds 3]   reading a point by mount and NBD, beside zstd, restic, borg and qemu-nbd
+       ./run bench reads [--size 4G] [--rounds 3]   trackers, allocation maps, stale free space beside partclone
        ./run bench storage [--size 4G] [--rounds 3] a bucket of a Ceph on this machine, beside a folder and rclone
        ./run bench upkeep [--size 1G]           merging, copying and collecting, beside cp and qemu-img
 Works in TMPDIR (/tmp), which needs three times the size; keeps the figures in bench/results/.`;
@@ -96,6 +98,9 @@ switch (positionals[0]) {
     break;
   case 'mount':
     await measureMounts(size, rounds);
+    break;
+  case 'reads':
+    measureReads(size, rounds);
     break;
   case 'storage':
     await measureStorage(size, rounds);
