@@ -120,7 +120,7 @@ const fileSystems: readonly FileSystem[] = [
   { name: 'Btrfs', make: 'mkfs.btrfs -q' },
 ];
 
-/** 4096 files of 256 MiB that were given room, and every second removed again. */
+/** A thousand files of 1 GiB that were given room, and every second removed again. */
 function mapped(work: string, { name, make }: FileSystem): Found {
   const place = join(work, 'place');
   mkdirSync(place);
@@ -128,7 +128,7 @@ function mapped(work: string, { name, make }: FileSystem): Found {
   try {
     run(
       work,
-      'for n in $(seq 4000); do fallocate -l 256M place/$n || break; done; for n in $(seq 1 2 4000); do rm -f place/$n; done',
+      'for n in $(seq 1000); do fallocate -l 1G place/$n; done; seq -f place/%.0f 1 2 1000 | xargs rm',
     );
   } finally {
     run(work, 'umount place && rmdir place');
