@@ -31,8 +31,8 @@ export interface RepairRequest {
   readonly dryRun: boolean;
   /** Do not read all frames: only what is known to be damaged or lost is mended. */
   readonly quick: boolean;
-  /** Forget points of which nothing can be had, unless they are protected. */
-  readonly drop: boolean;
+  /** Forget points of which nothing can be had, unless they are protected: all, or of these ids. */
+  readonly drop: boolean | readonly string[];
 }
 
 export interface Mended {
@@ -159,11 +159,15 @@ async function work(
     for (const map of maps.values()) await replacePlaces(workshop, inventory, map);
     for (const map of wrong) await mendDigests(workshop, inventory, map, quickChecks(map.manifest.id));
     const losses = await lossesOf(workshop, inventory);
-    const drop = request.drop ? losses.hopeless.filter((id) => !isProtected(inventory, id)) : [];
+    const drop = losses.hopeless.filter((id) => isToGo(request, id) && !isProtected(inventory, id));
     return { inventory, losses, marks: planMarks(inventory), bad: workshop.bad, drop, inDamagedPacks };
   } finally {
     workshop.close();
   }
+}
+
+function isToGo({ drop }: RepairRequest, id: string): boolean {
+  return typeof drop === 'boolean' ? drop : drop.includes(id);
 }
 
 function isProtected({ marks }: Inventory, id: string): boolean {

@@ -30,6 +30,8 @@ export interface BackupDisksResult {
   /** Whether all points show one instant. */
   readonly oneInstant: boolean;
   readonly disks: readonly DiskOutcome[];
+  /** Of the first disk that failed, which it names; null when each has its point. */
+  readonly failure: Failure | null;
   /** Disks of this machine that were left out. */
   readonly leftOut: readonly { readonly source: string; readonly reason: string }[];
   readonly warnings: readonly Warning[];
@@ -68,19 +70,22 @@ export function backupDisksJob(
       { emit, signal },
     );
     if (outcomes.every(isLeftOut)) throw fail('NO_DISKS', {});
+    const came = outcomes.filter((outcome) => !isLeftOut(outcome)).map(outcomeOf);
     return {
       dryRun: common.dryRun ?? false,
       ...rest,
-      disks: outcomes.filter((outcome) => !isLeftOut(outcome)).map(outcomeOf),
+      disks: came,
+      failure: firstFailure(came),
       leftOut: outcomes.filter(isLeftOut).map(({ source }) => ({ source, reason: 'it holds the repository' })),
     };
   });
 }
 
-/** 0, 3 with warnings, else that of the first disk that failed. */
-export function exitCodeOf({ disks, warnings }: Pick<BackupDisksResult, 'disks' | 'warnings'>): number {
-  const failed = disks.find(({ failure }) => failure !== null);
-  return failed?.failure?.exitCode ?? (warnings.length > 0 ? 3 : 0);
+function firstFailure(disks: readonly DiskOutcome[]): Failure | null {
+  for (const { source, failure } of disks) {
+    if (failure !== null) return { ...failure, message: `${source}: ${failure.message}` };
+  }
+  return null;
 }
 
 function outcomeOf(outcome: EngineOutcome): DiskOutcome {

@@ -27,7 +27,7 @@ export interface KnownList {
 }
 
 /** The name that it is sealed for; no object of a repository has it. Another content has another name. */
-const sealedFor = 'known/list-1';
+const sealedFor = 'known/list-2';
 
 /** What was kept last; nothing is known otherwise. */
 export async function readKnownList(repo: Repository): Promise<KnownList> {

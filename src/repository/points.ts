@@ -19,6 +19,8 @@ export interface PointFacts {
   readonly type: string;
   readonly tags: readonly string[];
   readonly note: string;
+  /** What it has in common with the other disks of its run; absent when it was the only one. */
+  readonly group?: NonNullable<Manifest['group']>;
 }
 
 /** A restore point as lists show it. */
@@ -165,6 +167,7 @@ export function factsOf(manifest: Manifest): PointFacts {
     type: manifest.type,
     tags: manifest.tags,
     note: manifest.note,
+    ...(manifest.group === undefined ? {} : { group: manifest.group }),
   };
 }
 

@@ -32,6 +32,9 @@ test('each gets its point and its result, one that fails its error; the exit cod
     const shown = await bench.document(['show', `m/${disk}@latest`], { env });
     expect(shown.group).toEqual({ id: last.group, oneInstant: false });
   }
+  const listed = await bench.document(['points'], { env });
+  expect(listed.map(({ group }: Json) => group.id)).toEqual([last.group, last.group]);
+  expect(last.failure).toEqual({ ...results[0].failure, message: `${missing}: ${results[0].failure.message}` });
   const { stdout, stderr, code } = await bench.strata(words, { env });
   expect({ code, stderr }).toEqual({
     code: 1,

@@ -1,8 +1,9 @@
 /** The terminal UI as a person uses it: in a real terminal, on a real repository, with real mounts and restores. */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { findCommand } from '../../src/jobs/find-command.ts';
+import { makeCertificates } from '../unit/mount/nbd/certificates.ts';
 import { Tmux } from './full-screen.ts';
 import { addFile, makeImage, run } from './images.ts';
 import { checkout, openBench, passphrase, sha256 } from './strata.ts';
@@ -120,6 +121,8 @@ describe.skipIf(trouble)('on a terminal', () => {
     await tmux.keys('Enter');
     await tmux.shows('Write it to');
     await tmux.line(target);
+    // Past the disks of this machine, where it has any.
+    if (!(await tmux.screen()).includes('Restore 3/4')) await tmux.enter();
     await tmux.shows('Restore 3/4');
     await tmux.keys('Enter', 'Enter', 'Enter');
     await tmux.shows('Type restore to go on');
@@ -181,10 +184,10 @@ describe.skipIf(trouble)('on a terminal', () => {
     const socket = bench.path('nbd.sock');
     await openPoints();
     await tmux.keys('n');
-    await tmux.shows('path of a socket');
+    await tmux.shows('HOST:PORT or a socket');
     await tmux.keys('C-u');
     await tmux.line(socket);
-    await tmux.keys('Enter');
+    await tmux.keys('Enter', 'Enter');
     await tmux.shows('listens on nbd+unix:');
     expect((await stat(socket)).isSocket()).toBe(true);
     await tmux.keys('x');
@@ -192,6 +195,92 @@ describe.skipIf(trouble)('on a terminal', () => {
     await tmux.keys('Enter');
     await tmux.shows('0 clients read 0 B');
     await quit();
+  });
+
+  test('it serves with TLS, and writes that are kept', async () => {
+    const certificates = await makeCertificates();
+    const overlay = bench.path('overlay');
+    await openPoints();
+    await tmux.keys('n');
+    await tmux.shows('HOST:PORT or a socket');
+    await tmux.keys('C-u');
+    await tmux.line(bench.path('nbds.sock'));
+    await tmux.keys('Down', 'Down', 'Enter', 'Right', 'Enter');
+    await tmux.shows('Serve over NBD: files');
+    await tmux.line(overlay);
+    await tmux.line(certificates.server.certificate);
+    await tmux.keys('Tab', 'Enter');
+    await tmux.shows('TLS takes a certificate and its key');
+    await tmux.keys('BTab');
+    await tmux.line(certificates.server.key);
+    await tmux.enter();
+    await tmux.shows('listens on nbds+unix:');
+    expect((await stat(overlay)).isFile()).toBe(true);
+    await tmux.keys('x');
+    await tmux.shows('Cancel job');
+    await tmux.keys('Enter');
+    await tmux.shows('what was written is in');
+    await quit();
+    await certificates.remove();
+  });
+
+  test('it backs up several sources in one run, and says which failed', async () => {
+    const [one, two] = ['one.img', 'two disks.img'].map((name) => bench.path(name)) as [string, string];
+    for (const source of [one, two]) await writeFile(source, Buffer.alloc(300_000, source));
+    const path = bench.path('several');
+    await bench.document(['init', '--no-encryption'], { env: { STRATA_REPO: path } });
+    await open('', { env: { STRATA_REPO: path, STRATA_PASSWORD: '' } });
+    await tmux.shows('There are no restore points yet');
+    await tmux.keys('b');
+    await tmux.shows('Other sources');
+    await tmux.keys('Tab');
+    await tmux.keys('-l', `${one} '${two}' ${bench.path('none.img')}`);
+    await tmux.keys('Tab');
+    await tmux.keys('-l', 'web9');
+    await tmux.keys('Tab', 'Enter');
+    await tmux.shows('2 of 3 disks backed up');
+    await tmux.keys('5');
+    await tmux.shows(/failed +\S/);
+    await tmux.keys('Enter');
+    const job = await tmux.shows('failed: ');
+    expect(job).toContain('web9/one.img: full point');
+    expect(job).toContain('does not exist');
+    await tmux.keys('2');
+    // Both are of one run: one is chosen, the other has the sign.
+    const screen = await tmux.shows(/^ {2}\+web9/m);
+    expect(new Set(screen.match(/group \w{4}/g)).size).toBe(1);
+    await quit();
+  });
+
+  test('it forgets what is lost once that was named, and "drop" typed', async () => {
+    const path = bench.path('damaged');
+    const env = { STRATA_REPO: path, STRATA_PASSWORD: '' };
+    const source = bench.path('small.img');
+    await writeFile(source, Buffer.alloc(300_000, 'x'));
+    await bench.document(['init', '--no-encryption'], { env });
+    for (const machine of ['kept', 'lost']) await bench.events(['backup', source, '--machine', machine], { env });
+    const points = await bench.document(['points'], { env });
+    const { id } = points.find(({ machine }: { machine: string }) => machine === 'lost');
+    for (const column of ['loc', 'dig']) await rm(join(path, 'maps', `${id}.${column}`));
+    await open('', { env });
+    await tmux.shows('kept');
+    await tmux.keys('7');
+    await tmux.shows('blocks of');
+    await tmux.keys('r');
+    await tmux.shows('lost whole');
+    await tmux.keys('Down', 'Down', 'Enter', 'Enter');
+    const question = await tmux.shows('Type drop to go on');
+    expect(question).toContain('Nothing can be had of 1 point');
+    expect(question).toMatch(new RegExp(`lost/small.img of .*, ${id.slice(0, 8)}`));
+    await tmux.keys('Enter');
+    await tmux.shows('type drop as it stands');
+    expect(await bench.document(['points'], { env })).toHaveLength(2);
+    await tmux.line('drop');
+    await tmux.keys('1');
+    await tmux.shows(/^ > kept/m);
+    await expect.poll(async () => (await tmux.screen()).includes('lost '), { timeout: 20_000 }).toBe(false);
+    await quit();
+    expect(await bench.document(['points'], { env })).toMatchObject([{ machine: 'kept' }]);
   });
 
   test('it looks for damage, adds, changes and removes a passphrase, and saves a job', async () => {
@@ -242,15 +331,34 @@ describe.skipIf(trouble)('on a terminal', () => {
     await tmux.keys('5');
     await tmux.shows('DOES');
     await tmux.keys('a');
-    await tmux.shows('File with the passphrase');
+    await tmux.shows('Save a job: what');
     await tmux.line('nightly');
     await tmux.enter();
+    await tmux.shows('Other sources');
+    await tmux.keys('Tab');
     await tmux.line(image);
-    await tmux.enter();
+    await tmux.shows('every night at 01:30');
+    await tmux.keys('Tab', 'Tab');
+    await tmux.line(bench.path('nowhere'));
+    await tmux.shows('what stays');
+    await tmux.keys('Tab', 'Tab', '7', ...Array(6).fill('Enter'));
+    await tmux.shows('nowhere');
+    await tmux.keys('Escape');
+    await tmux.shows('File with the passphrase');
+    await tmux.keys('C-u');
     await tmux.line(bench.path('pass'));
+    await tmux.shows('what stays');
+    await tmux.keys('Tab', 'Tab', '7', ...Array(6).fill('Enter'));
+    expect(await tmux.shows('keeps  daily 7')).toMatch(/after a year +7 of 364 points, the oldest 6 days old/);
+    await tmux.enter();
     await tmux.shows('saved: ');
     await quit();
-    expect(await bench.document(['job', 'list'], { env: { ...environment } })).toMatchObject([{ name: 'nightly' }]);
+    expect(await bench.document(['job', 'show', 'nightly'], { env: { ...environment } })).toMatchObject({
+      name: 'nightly',
+      kind: 'backup',
+      schedule: { calendar: '30 1 * * *' },
+      settings: { source: image, keep: { keepDaily: 7 } },
+    });
   });
 
   test.skipIf(!drives)('it mounts, and unmounts what nobody uses', async () => {
@@ -273,7 +381,8 @@ describe.skipIf(trouble)('on a terminal', () => {
     await openPoints();
     await tmux.keys('C');
     await tmux.shows('Merge chains of more than');
-    await tmux.keys('C-u', '2', 'Tab', '1', 'Tab', 'C-u', 'Tab', 'C-u', 'Tab', 'C-u', 'Tab', 'Enter');
+    await tmux.keys('C-u', '2', 'Tab', '1', ...Array(5).fill(['Tab', 'C-u']).flat());
+    await tmux.keys('Tab', 'Tab', 'Tab', 'Enter');
     await tmux.shows('Nothing was done yet');
     await tmux.keys('X');
     await tmux.shows('Type web1 to go on');

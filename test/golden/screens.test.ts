@@ -3,7 +3,7 @@
  * change that is meant: `vitest run test/golden/screens.test.ts -u`, and read what changed.
  */
 import { expect, test } from 'vitest';
-import { newForm, textField, wordField } from '../../src/tui/state/form.ts';
+import { newForm, severalField, textField, wordField } from '../../src/tui/state/form.ts';
 import type { Action } from '../../src/tui/state/reducer.ts';
 import type { State } from '../../src/tui/state/state.ts';
 import { apply, empty, failure, full, now, points } from '../unit/tui/sample.ts';
@@ -28,7 +28,43 @@ const policy = newForm({
   text: ['A block device, or an image file.'],
   fields: [textField('source', 'Source', '/dev/sda'), textField('machine', 'Machine', '', "this host's name")],
   does: 'back up',
-  intent: { do: 'backup' },
+  intent: { do: 'backup', names: {} },
+});
+/** Higher than a small screen: the part around what is filled in is shown. */
+const sources = newForm({
+  title: 'Back up now',
+  text: [
+    { text: 'db01/sda was backed up on db01. This is web01.', role: 'warn' },
+    'Several become points of one run.',
+  ],
+  fields: [
+    severalField(
+      'disks',
+      'Disks of this machine',
+      ['all disks, whole', ...Array.from({ length: 9 }, (_, n) => `sd${'abcdefghi'[n]}  80.0 GiB  ext4`)].map(
+        (label) => ({
+          value: label,
+          label,
+        }),
+      ),
+      ['sdc  80.0 GiB  ext4'],
+    ),
+    textField('others', 'Other sources', '', 'a path'),
+  ],
+  does: 'back up',
+  intent: { do: 'backup', names: {} },
+});
+const lost = newForm({
+  title: 'Forget what is lost',
+  text: [
+    { text: 'Nothing can be had of 2 points:', role: 'error' },
+    { text: '  web01/sda of 2026-11-19 10:00, 02ecd63e', role: 'error' },
+    { text: '  web01/sda of 2026-11-20 22:00, 3860103d', role: 'error' },
+    'They are forgotten, so that garbage can be collected again. No other point goes.',
+  ],
+  fields: [wordField('drop')],
+  does: 'mend the rest, and forget them',
+  intent: { do: 'drop', points: [], quick: false },
 });
 
 const screens: Readonly<Record<string, State>> = {
@@ -58,6 +94,13 @@ const screens: Readonly<Record<string, State>> = {
     { type: 'form', form: policy },
     { type: 'form-problem', problem: 'what should be backed up?' },
   ]),
+  sources: apply(full, [
+    go('points'),
+    { type: 'form', form: sources },
+    ...Array.from({ length: 6 }, (): Action => ({ type: 'form-key', key: { key: 'down' } })),
+  ]),
+  lost: apply(full, [go('repository'), { type: 'form', form: lost }]),
+  group: apply(full, [go('points'), { type: 'disk', disk: null }, { type: 'move', move: { by: 1 } }]),
   palette: apply(full, [
     go('points'),
     { type: 'palette', open: true },
@@ -72,7 +115,7 @@ const screens: Readonly<Record<string, State>> = {
     { type: 'failed', slot: 'points', failure },
     { type: 'connection', to: 'failed', trouble: failure },
   ]),
-  lost: apply(full, [go('points'), { type: 'connection', to: 'lost', trouble: failure }]),
+  gone: apply(full, [go('points'), { type: 'connection', to: 'lost', trouble: failure }]),
   nowhere: { ...empty, place: null },
 };
 

@@ -124,13 +124,12 @@ Examples:
 }
 
 /** Tells what came of several disks; gives the exit code. */
-export async function concludeDisks(session: Session, result: BackupDisksResult): Promise<number> {
-  const { exitCodeOf } = await import('../../jobs/backup-disks.ts');
+function concludeDisks(session: Session, result: BackupDisksResult): number {
   session.conclude(describeDisks(result));
   for (const { source, failure } of result.disks) {
     if (failure !== null) complain('error', `${source}: ${failure.message}`, failure.hint);
   }
-  return exitCodeOf(result);
+  return result.failure?.exitCode ?? (result.warnings.length > 0 ? exitCodes.warnings : exitCodes.done);
 }
 
 /** The lines about backups of several disks. */

@@ -182,7 +182,7 @@ function settingsOf(kind: Kind, options: AddOptions): JobSettings {
     throw fail('USAGE', { problem: 'a backup job needs --source, or --all-disks' });
   if (source !== undefined && sources.length === 1) return { kind, source, disk, ...about };
   if (disk !== undefined) throw fail('USAGE', { problem: '--disk goes with one source' });
-  return { kind: 'backup-disks', sources: allDisks ? null : sources, ...about };
+  return { kind: 'backup-disks', disks: allDisks ? null : sources.map((each) => ({ source: each })), ...about };
 }
 
 /** `keepLast` → `--keep-last`. */

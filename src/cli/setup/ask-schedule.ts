@@ -4,7 +4,7 @@ import { calendarProblem, localTimeZone } from '../../jobs/schedule/calendar.ts'
 import { parseInterval } from '../../jobs/schedule/interval.ts';
 import type { SavedJob } from '../../jobs/schedule/overview.ts';
 import type { SetupChoices, UnitPlace } from '../../jobs/setup/plan.ts';
-import { previewRetention } from '../../jobs/setup/preview.ts';
+import { previewLines } from '../../jobs/setup/preview.ts';
 import { isRoot, keepsTime, unitPlace } from '../../jobs/setup/surroundings.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
 import { rulesOf } from '../retention-options.ts';
@@ -135,20 +135,6 @@ async function askCount(asker: Asker, what: string): Promise<number | undefined>
     check: (typed) => /^\s*([1-9]\d{0,5})?\s*$/.test(typed) || 'a whole number of 1 or more',
   });
   return text === '' ? undefined : Number(text);
-}
-
-/** `  after a year  29 of 364 points, the oldest 324 days old`. */
-export function previewLines(rules: RetentionRules | null, schedule: Schedule | null, timeZone: string): string[] {
-  if (schedule === null) return [];
-  const moments = previewRetention(rules, schedule, timeZone, Date.now());
-  if (moments.length === 0) return ['  so many points are made that no preview is'];
-  const name = (weeks: number) => (weeks === 4 ? 'after 4 weeks' : weeks === 52 ? 'after a year ' : 'after 3 years');
-  return [
-    '  of each disk there are then, if every backup is made:',
-    ...moments.map(
-      ({ weeks, made, kept, oldest }) => `  ${name(weeks)}  ${kept} of ${made} points, the oldest ${oldest} days old`,
-    ),
-  ];
 }
 
 /** Null: none. */

@@ -2,11 +2,13 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fail, isStrataError } from '../../errors.ts';
+import type { RepositoryAccess } from '../../jobs/access.ts';
 import { schedulePlaces } from '../../jobs/schedule/places.ts';
 import { carryOut, type Secrets } from '../../jobs/setup/carry-out.ts';
 import { type PlannedFile, plannedFiles, requireOurSheet } from '../../jobs/setup/files.ts';
 import type { ExaminedPlace } from '../../jobs/setup/place.ts';
 import { planSetup, type SetupChoices, type SetupPlan, wishedJobs } from '../../jobs/setup/plan.ts';
+import { previewExisting } from '../../jobs/setup/preview-existing.ts';
 import { installedJobs, isRoot, meetJobs, unitPlace, usualPasswordFile } from '../../jobs/setup/surroundings.ts';
 import type { RetentionRules } from '../../repository/retention.ts';
 import { complain } from '../output.ts';
@@ -20,7 +22,6 @@ import { askPlace } from './ask-place.ts';
 import { askConsolidation, askRetention, askSchedule, askUnits, timeZoneOf } from './ask-schedule.ts';
 import { Asker } from './asker.ts';
 import type { SetupOptions } from './options.ts';
-import { previewExisting } from './preview-existing.ts';
 import { documentOf, doneLines, environmentOf, nextLines, planLines } from './show.ts';
 
 export async function setup(session: Session, options: SetupOptions): Promise<void> {
@@ -75,8 +76,12 @@ async function planned(
   const { disks, inUse } = await askDisks(asker, options, place.inBucket ? null : place.location);
   tellInUse(asker, inUse);
   const schedule = await askSchedule(asker, options);
-  const there = { place, passphrase: unlocking?.passphrase ?? null, disks, timeZone: timeZoneOf(options) };
-  const existing = (rules: RetentionRules) => previewExisting(session, there, rules);
+  const existing = async (rules: RetentionRules) => {
+    if (place.existing === null) return [];
+    const tried = { rules, timeZone: timeZoneOf(options), disks };
+    const found = await previewExisting(accessTo(place, unlocking?.passphrase), tried, session.listen);
+    return found.map(({ text }) => text);
+  };
   const keep = await askRetention(asker, options, schedule, existing);
   const consolidation = await askConsolidation(asker, options, schedule);
   const isTimed = schedule !== null || (consolidation?.schedule ?? null) !== null;
@@ -106,6 +111,11 @@ async function planned(
     { jobsFolder: places.jobs, jobs, installed },
   );
   return { plan, secrets: { passphrase: unlocking?.passphrase ?? null, keys } };
+}
+
+function accessTo({ location, storage }: ExaminedPlace, passphrase: string | undefined): RepositoryAccess {
+  const passphraseGiven = passphrase !== undefined;
+  return { location, storage, passphrase: async () => passphrase ?? '', passphraseGiven };
 }
 
 function encryptionOf({ existing, location }: ExaminedPlace, { encryption }: SetupOptions): boolean {

@@ -1,6 +1,7 @@
 /** Saving a job: what was left open is filled in, and what can be seen to be wrong is refused before it is written. */
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { DisksRequest } from '../../backup/disks.ts';
 import { type BackupOrder, type BackupRequest, orderOf } from '../../backup/request.ts';
 import { checkSnapshotPolicy } from '../../backup/snapshots/provider.ts';
 import { absoluteSource } from '../../backup/source.ts';
@@ -45,7 +46,7 @@ export type JobSettings =
   | ({
       readonly kind: 'backup-disks';
       /** Null: all disks that the machine has when it runs. */
-      readonly sources: readonly string[] | null;
+      readonly disks: DisksRequest['disks'] | null;
     } & OfAnyBackup)
   | { readonly kind: 'verify'; readonly samplePercent?: number | undefined }
   | ({ readonly kind: 'consolidate'; readonly keep: RetentionRules | null } & Pick<
@@ -122,8 +123,8 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
       settings: { source: absoluteSource(source), disk: order.disk, ...ofAnyBackup(given, order, timeZone) },
     };
   }
-  const { sources, ...given } = settings;
-  const orders = (sources ?? []).map((source) => orderOfJob(source, given));
+  const { disks: wanted, ...given } = settings;
+  const orders = (wanted ?? []).map(({ source, disk }) => orderOfJob(source, { ...given, disk }));
   const disks = orders.map(({ source, disk }) => ({ source: absoluteSource(source), disk }));
   for (const [at, { disk }] of disks.entries()) {
     if (disks.findIndex((other) => other.disk === disk) === at) continue;
@@ -131,7 +132,7 @@ function completed(settings: JobSettings, timeZone: string): { kind: SavedJob['k
   }
   // All disks are found when it runs; of what is common to them any name will do.
   const [order = orderOfJob('any', given)] = orders;
-  const named = sources === null ? null : disks;
+  const named = wanted === null ? null : disks;
   return { kind: 'backup-disks', settings: { disks: named, ...ofAnyBackup(given, order, timeZone) } };
 }
 

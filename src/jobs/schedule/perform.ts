@@ -49,7 +49,7 @@ export async function perform(
       const { keep: _, ...request } = saved.settings;
       const result = await backupDisksJob(access, { ...request, dryRun }, job);
       const forgetting: ForgetByRulesResult[] = [];
-      let failure = failureIn(result);
+      let { failure } = result;
       for (const { disk, failure: failed } of result.disks) {
         // Of a disk that got no new point nothing goes.
         if (failed !== null) continue;
@@ -95,12 +95,6 @@ async function forgetAfter(
     if (dryRun && isStrataError(error, 'POINT_NOT_FOUND')) return { forgetting: null, failure: null };
     return { forgetting: null, failure: describeFailure(error) };
   }
-}
-
-function failureIn({ disks }: BackupDisksResult): Failure | null {
-  const failed = disks.find(({ failure }) => failure !== null);
-  if (!failed?.failure) return null;
-  return { ...failed.failure, message: `${failed.source}: ${failed.failure.message}` };
 }
 
 function firstFailure({ disks, collectionFailure }: ConsolidationResult): Failure | null {

@@ -1,10 +1,11 @@
 /** The disks of this machine, as they are offered for backup: what lies on each, and what speaks against one. */
 import { open, readdir, readFile, realpath } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { inspectSource } from '../../backup/source.ts';
 import { fail, isStrataError, reasonOf } from '../../errors.ts';
 import { blockDeviceAt, devicesOn, mountsOn } from '../../repository/devices.ts';
 import { type DiskLayout, readLayout } from '../../repository/layout/layout.ts';
+import { isS3Location } from '../../repository/stores/s3/address.ts';
 
 export interface FoundPart {
   readonly number: number;
@@ -43,6 +44,11 @@ export async function findDisks(repository: string | null): Promise<FoundDisk[]>
     if (!noDisks.test(name)) disks.push(...(await diskNamed(name, repository, lasting)));
   }
   return disks;
+}
+
+/** The same for a repository wherever it is: a folder, or `s3://BUCKET/PREFIX`. */
+export function findDisksFor(location: string): Promise<FoundDisk[]> {
+  return findDisks(isS3Location(location) ? null : resolve(location));
 }
 
 /**

@@ -92,7 +92,8 @@ export const commands = {
     screens: ['jobs'],
     footer: 1,
     group: 'go',
-    enabled: (state) => jobAtCursor(state) !== null || 'only jobs of this session have details here',
+    enabled: (state) =>
+      jobAtCursor(state) !== null || 'only jobs of this session have details; below is all that is known of this one',
   },
 
   restore: { label: 'restore', keys: ['r'], screens: onPoint, footer: 2, group: 'do', enabled: pointChosen },

@@ -4,33 +4,26 @@ import { choiceField, newForm, textField, wordField } from '../state/form.ts';
 import type { DiskName } from '../state/state.ts';
 import { counted } from '../view/format.ts';
 import { describeConsolidation } from './outcomes.ts';
+import { readRules, ruleFields } from './rules.ts';
 import type { Ui } from './ui.ts';
 
 const day = 86_400_000;
 
-const numbers = [
-  ['maxChain', 'Merge chains of more than', '10'],
-  ['keepLast', 'Keep the last', ''],
-  ['keepDaily', 'Keep daily', '14'],
-  ['keepWeekly', 'Keep weekly', '8'],
-  ['keepMonthly', 'Keep monthly', '12'],
-] as const;
+/** What the form begins with: a plan is shown before anything goes. */
+const usual = { maxChain: 10, keep: { keepDaily: 14, keepWeekly: 8, keepMonthly: 12 } } as const;
 
 /** Asks what is to be kept. */
 export function askPolicy(ui: Ui, disk: DiskName | null): void {
   const before = ui.state.policy;
-  const given = (name: (typeof numbers)[number][0], otherwise: string) => {
-    if (before === null) return otherwise;
-    const value = name === 'maxChain' ? before.maxChain : before.rules?.[name];
-    return value === null || value === undefined ? '' : String(value);
-  };
+  const { maxChain, keep } = before === null ? usual : { maxChain: before.maxChain, keep: before.rules ?? {} };
   ui.dispatch({
     type: 'form',
     form: newForm({
       title: `Consolidate ${disk === null ? 'all disks' : `${disk.machine}/${disk.disk}`}`,
       text: ['Long chains become synthetic fulls, then points that no rule keeps are forgotten. First comes the plan.'],
       fields: [
-        ...numbers.map(([name, label, otherwise]) => textField(name, label, given(name, otherwise), '(no rule)')),
+        textField('maxChain', 'Merge chains of more than', String(maxChain ?? ''), '(never)'),
+        ...ruleFields(keep),
         choiceField(
           'mode',
           'Synthetic fulls',
@@ -49,25 +42,18 @@ export function askPolicy(ui: Ui, disk: DiskName | null): void {
 
 /** Makes the plan; it is the consolidation itself as a dry run. */
 export function plan(ui: Ui, disk: DiskName | null, values: Readonly<Record<string, string>>) {
-  const count: Partial<Record<string, number>> = {};
-  for (const [name, label] of numbers) {
-    const text = (values[name] ?? '').trim();
-    if (text === '') continue;
-    if (!/^[1-9]\d{0,5}$/.test(text)) {
-      return ui.dispatch({ type: 'form-problem', problem: `${label}: write a whole number of 1 or more, or nothing` });
-    }
-    count[name] = Number(text);
-  }
-  const { maxChain, ...kept } = count;
-  if (maxChain === undefined && Object.keys(kept).length === 0) {
+  const rules = readRules(values);
+  if (typeof rules === 'string') return ui.dispatch({ type: 'form-problem', problem: rules });
+  const { maxChain, keep } = rules;
+  if (maxChain === null && keep === null) {
     return ui.dispatch({ type: 'form-problem', problem: 'there is no rule at all: give at least one' });
   }
   const request: ConsolidationRequest = {
     disks: disk === null ? null : [disk],
-    maxChain: maxChain ?? null,
+    maxChain,
     fullEvery: null,
     mode: values.mode === 'copy' ? 'copy' : 'reference',
-    rules: Object.keys(kept).length === 0 ? null : kept,
+    rules: keep,
     grace: day,
     maxUnused: null,
     dryRun: true,
@@ -105,7 +91,14 @@ export function askToRun(ui: Ui): void {
 export async function consolidate(ui: Ui, request: ConsolidationRequest, what: string): Promise<void> {
   ui.dispatch({ type: 'form', form: null });
   ui.dispatch({ type: 'go', screen: 'jobs', from: 'tab' });
-  await ui.run({ action: 'consolidate', subject: what, call: 'consolidate', request, describe: describeConsolidation });
+  await ui.run({
+    action: 'consolidate',
+    subject: what,
+    call: 'consolidate',
+    request,
+    describe: describeConsolidation,
+    ends: ({ failed, collectionFailure }) => (failed > 0 || collectionFailure !== null ? 'failed' : undefined),
+  });
   ui.loadPoints();
   ui.dispatch({ type: 'emptied', slot: 'contents' });
 }

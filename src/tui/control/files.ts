@@ -3,6 +3,7 @@ import type { ListedPoint } from '../../jobs/points.ts';
 import { choiceField, newForm, textField } from '../state/form.ts';
 import { isRunning } from '../state/job-view.ts';
 import { partitionsOf, pointOf, visibleFiles } from '../state/selectors.ts';
+import { atHome } from '../state/words.ts';
 import { formatMoment } from '../view/format.ts';
 import { describeCopy, describeVersions } from './outcomes.ts';
 import type { Ui } from './ui.ts';
@@ -110,7 +111,7 @@ export function copyOut(ui: Ui, key: string, name: string, to: string) {
     action: 'copy',
     subject: name,
     call: 'copyOut',
-    request: { root, key, to },
+    request: { root, key, to: atHome(to) },
     describe: describeCopy,
   } as const;
   void ui.run(wish).then(() => closeWhenLeft(ui));

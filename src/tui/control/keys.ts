@@ -80,9 +80,9 @@ const editingKeys: Readonly<Record<string, FormKey['key']>> = {
   'ctrl-a': 'home',
   'ctrl-e': 'end',
   'ctrl-u': 'clear',
-  down: 'next',
+  down: 'down',
+  up: 'up',
   tab: 'next',
-  up: 'previous',
   'shift-tab': 'previous',
 };
 

@@ -46,6 +46,7 @@ export class Needs {
       ui.loadOf('maps', point.id, 'blockMap', { point: point.id, cells: mapCells });
     }
     if (state.screen === 'jobs' && isUnaskedSlot(state, 'runs')) ui.load('runs', 'runs', { limit: 200 });
+    if (state.screen === 'jobs' && isUnaskedSlot(state, 'saved')) ui.load('saved', 'savedJobs', {});
     if (state.screen === 'repository' && isUnaskedSlot(state, 'contents')) ui.load('contents', 'contents', {});
     if (state.screen === 'doctor' && isUnaskedSlot(state, 'doctor')) ui.load('doctor', 'doctor', {});
     const { at, since } = state.slots.mounts;
@@ -59,7 +60,7 @@ function isUnasked(state: State, slot: keyof KeyedSlots, key: string): boolean {
   return value === null && since === null && failure === null;
 }
 
-function isUnaskedSlot({ slots }: State, slot: 'runs' | 'contents' | 'doctor'): boolean {
+function isUnaskedSlot({ slots }: State, slot: 'saved' | 'runs' | 'contents' | 'doctor'): boolean {
   const { value, since, failure } = slots[slot];
   return value === null && since === null && failure === null;
 }

@@ -2,6 +2,7 @@
 
 import { formatDuration, formatSize } from '../../cli/units.ts';
 import type { BackupResult } from '../../jobs/backup.ts';
+import type { BackupDisksResult } from '../../jobs/backup-disks.ts';
 import type { CollectionResult } from '../../jobs/collect.ts';
 import type { ConsolidationResult } from '../../jobs/consolidate.ts';
 import type { CopyOutResult } from '../../jobs/files/copy-out.ts';
@@ -17,6 +18,21 @@ import { printable } from '../view/text.ts';
 export function describeBackup({ point, kind, bytesRead, bytesStored, seconds, warnings }: BackupResult): string[] {
   return [
     `${kind} point ${point?.slice(0, 8)}: ${formatSize(bytesStored)} stored of ${formatSize(bytesRead)} read in ${formatDuration(seconds)}`,
+    ...warnings.map(({ message }) => `warning: ${printable(message)}`),
+  ];
+}
+
+export function describeDisks({ disks, oneInstant, leftOut, warnings, seconds }: BackupDisksResult): string[] {
+  const made = disks.filter(({ failure }) => failure === null).length;
+  const instant = made < 2 ? '' : oneInstant ? ', all of one instant' : ', not of one instant';
+  return [
+    `${made} of ${counted(disks.length, 'disk')} backed up${instant}, in ${formatDuration(seconds)}`,
+    ...disks.map(({ source, machine, disk, result, failure }) =>
+      result === null
+        ? `failed: ${printable(source)}: ${printable(failure?.message ?? '')}; ${failure?.hint}`
+        : `${machine}/${disk}: ${result.kind} point ${result.point?.slice(0, 8)}, ${formatSize(result.bytesStored)} stored of ${formatSize(result.bytesRead)} read`,
+    ),
+    ...leftOut.map(({ source, reason }) => `left out: ${printable(source)}: ${reason}`),
     ...warnings.map(({ message }) => `warning: ${printable(message)}`),
   ];
 }
@@ -80,14 +96,15 @@ export function describeCopy({ to, files, folders, bytes, leftOut, seconds }: Co
   ];
 }
 
-export function describeExport({ clients, requests, errors, bytesRead, bytesWritten }: NbdResult): string[] {
+export function describeExport({ clients, requests, errors, bytesRead, bytesWritten, overlay }: NbdResult): string[] {
   return [
     `${counted(clients, 'client')} read ${formatSize(bytesRead)} and wrote ${formatSize(bytesWritten)}`,
     `${counted(requests, 'request')}, ${errors} failed`,
+    ...(overlay === null ? [] : [`what was written is in ${printable(overlay)}`]),
   ];
 }
 
-export function describeRepair({ dryRun, mended, lost, toBackUp, seconds }: RepairResult): string[] {
+export function describeRepair({ dryRun, mended, lost, dropped, toBackUp, seconds }: RepairResult): string[] {
   const done = dryRun ? 'could be mended' : 'mended';
   return [
     mended.length === 0 && lost.length === 0
@@ -98,6 +115,7 @@ export function describeRepair({ dryRun, mended, lost, toBackUp, seconds }: Repa
       const where = offset === null ? '' : `, ${length} bytes at ${offset}`;
       return `lost: ${point.slice(0, 8)} ${machine}/${disk}${where}: ${printable(reason)}`;
     }),
+    ...dropped.map((id) => `${dryRun ? 'to be forgotten' : 'forgotten'}: ${id.slice(0, 8)}, nothing of it can be had`),
     ...toBackUp.map(({ machine, disk }) => `back up ${machine}/${disk}, then repair again`),
   ];
 }

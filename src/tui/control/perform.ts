@@ -1,23 +1,17 @@
 /** What each command does. */
 import type { ListedPoint } from '../../jobs/points.ts';
 import { type CommandId, jobAtCursor } from '../commands/commands.ts';
-import { choiceField, newForm, textField, wordField } from '../state/form.ts';
+import { newForm, textField } from '../state/form.ts';
 import { isRunning } from '../state/job-view.ts';
-import {
-  chosenDisk,
-  chosenMount,
-  chosenPoint,
-  diskPoints,
-  disksOf,
-  pointOf,
-  visibleDisks,
-} from '../state/selectors.ts';
+import { chosenDisk, chosenPoint, disksOf, visibleDisks } from '../state/selectors.ts';
 import { type DiskName, type Sorting, tabs } from '../state/state.ts';
-import { formatMoment } from '../view/format.ts';
+import { askBackup } from './backup.ts';
 import { askPolicy, askToRun } from './consolidation.ts';
 import { askCopy, askSearch, askVersions, closeWhenLeft, folderUp, openFolder, openPartition } from './files.ts';
-import { describeVerify } from './outcomes.ts';
+import { askForce, askHolders, askMount, clearLeftovers, unmount } from './mounting.ts';
 import { askKeys } from './passphrases.ts';
+import { askForget, askSynthesis, askUndelete, askVerifyAll, compare, protect, verifyPoint } from './points.ts';
+import { askRepair } from './repair.ts';
 import { askWhat } from './restore-wizard.ts';
 import { askJob } from './saved-job.ts';
 import { askServe } from './serve.ts';
@@ -58,18 +52,8 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
   markPoint: (ui) =>
     withPoint(ui, ({ id }) => ui.dispatch({ type: 'mark', point: ui.state.marked === id ? null : id })),
   comparePoints: (ui) => withPoint(ui, (point) => compare(ui, point)),
-  verify: (ui) => withPoint(ui, (point) => void verify(ui, nameOf(ui, point), { points: [point.id], all: false })),
-  verifyAll: (ui) =>
-    ui.dispatch({
-      type: 'form',
-      form: newForm({
-        title: 'Verify all points',
-        text: ['All blocks of the repository are read and checked. That can take long.'],
-        fields: [],
-        does: 'verify',
-        intent: { do: 'verify-all' },
-      }),
-    }),
+  verify: (ui) => withPoint(ui, (point) => void verifyPoint(ui, point)),
+  verifyAll: askVerifyAll,
   protect: (ui) => withPoint(ui, (point) => void protect(ui, point)),
   forget: (ui) => withPoint(ui, (point) => askForget(ui, point)),
   synthesize: (ui) => withPoint(ui, (point) => askSynthesis(ui, point)),
@@ -79,7 +63,7 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
     ui.dispatch({ type: 'sort', sorting: next });
     ui.notice(`sorted: ${next} first`);
   },
-  backup: (ui) => askBackup(ui),
+  backup: (ui) => void askBackup(ui),
   consolidate: (ui) => askPolicy(ui, diskOfCommand(ui)),
   previousDisk: (ui) => turnDisk(ui, -1),
   nextDisk: (ui) => turnDisk(ui, 1),
@@ -90,17 +74,8 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
 
   unmount: (ui) => void unmount(ui),
   forceUnmount: askForce,
-  holders: (ui) => {
-    const thing = chosenMount(ui.state);
-    if (thing !== null) ui.loadOf('holders', thing.id, 'holders', { id: thing.id });
-  },
-  clearLeftovers: (ui) =>
-    void ui.attempt('clearing up', ui.call('clearLeftovers', {}).result).then((found) => {
-      const left = found?.mounts.filter(({ cleared }) => !cleared) ?? [];
-      if (found !== null)
-        ui.tell(left[0] === undefined ? 'what dead processes left is gone' : `still there: ${left[0].trouble}`);
-      ui.load('mounts', 'mounts', {});
-    }),
+  holders: askHolders,
+  clearLeftovers: (ui) => void clearLeftovers(ui),
   cancel: (ui) => {
     const job = jobAtCursor(ui.state);
     if (job === null) return;
@@ -129,42 +104,8 @@ export const performers: Readonly<Record<CommandId, (ui: Ui) => void>> = {
         intent: { do: 'collect' },
       }),
     }),
-  undelete: (ui) => {
-    const point = ui.state.slots.contents.value?.forgotten[ui.state.cursors.repository ?? 0];
-    if (point === undefined) return;
-    ui.dispatch({
-      type: 'form',
-      form: newForm({
-        title: 'Bring a forgotten point back',
-        text: [`${point.machine}/${point.disk} of ${formatMoment(point.time, ui.state.utc)}`],
-        fields: [],
-        does: 'bring it back',
-        intent: { do: 'undelete', point: point.id },
-      }),
-    });
-  },
-  repair: (ui) =>
-    ui.dispatch({
-      type: 'form',
-      form: newForm({
-        title: 'Repair',
-        text: [
-          'Lost block maps are made anew, and damaged blocks are found again where another copy lies. What cannot be had is named; nothing is removed.',
-        ],
-        fields: [
-          choiceField('write', 'Do', [
-            { value: 'no', label: 'say what would be mended, and write nothing' },
-            { value: 'yes', label: 'mend it' },
-          ]),
-          choiceField('read', 'Read', [
-            { value: 'all', label: 'all blocks, which can last' },
-            { value: 'known', label: 'only what is known to be damaged' },
-          ]),
-        ],
-        does: 'go',
-        intent: { do: 'repair' },
-      }),
-    }),
+  undelete: askUndelete,
+  repair: askRepair,
   keys: askKeys,
   doctor: (ui) => {
     ui.dispatch({ type: 'emptied', slot: 'doctor' });
@@ -239,26 +180,9 @@ export function askRepository(ui: Ui): void {
   });
 }
 
-export async function verify(
-  ui: Ui,
-  subject: string,
-  request: { points: readonly string[]; all: boolean },
-): Promise<void> {
-  const result = await ui.run({ action: 'verify', subject, call: 'verify', request, describe: describeVerify });
-  if (result === null) return;
-  const ids = (ok: boolean) => result.points.filter((point) => point.ok === ok).map(({ id }) => id);
-  ui.dispatch({ type: 'damaged', found: ids(false), good: ids(true) });
-  if (result.damaged > 0) ui.tell(`verify ${subject}: ${result.damaged} points are damaged`, 'error');
-  ui.loadPoints();
-}
-
 function withPoint(ui: Ui, work: (point: ListedPoint) => void): void {
   const point = chosenPoint(ui.state);
   if (point !== null) work(point);
-}
-
-function nameOf(ui: Ui, { machine, disk, time }: ListedPoint): string {
-  return `${machine}/${disk} ${formatMoment(time, ui.state.utc)}`;
 }
 
 function diskOfCommand(ui: Ui): DiskName | null {
@@ -285,137 +209,14 @@ function tab(ui: Ui, index: number): void {
   closeWhenLeft(ui);
 }
 
+/** Through the disks, and among points through all of them at once. */
 function turnDisk(ui: Ui, step: number) {
-  const disks = disksOf(ui.state);
-  const { disk } = ui.state;
-  const at = disk === null ? -1 : disks.findIndex((row) => row.machine === disk.machine && row.disk === disk.disk);
-  const next = disks[(Math.max(0, at) + (at < 0 && step > 0 ? 0 : step) + disks.length) % disks.length];
-  if (next !== undefined) ui.dispatch({ type: 'disk', disk: { machine: next.machine, disk: next.disk } });
-}
-
-/** With the marked point, else with the one before. */
-function compare(ui: Ui, point: ListedPoint) {
-  const other = pointOf(ui.state, ui.state.marked ?? point.parent);
-  if (other === null)
-    return ui.notice('the point that it stands on was forgotten: mark another one with space', 'warn');
-  const [a, b] = other.time < point.time ? [other, point] : [point, other];
-  ui.dispatch({ type: 'compare', a, b });
-  ui.dispatch({ type: 'emptied', slot: 'diff' });
-  ui.dispatch({ type: 'go', screen: 'compare' });
-  ui.load('diff', 'diff', { a: a.id, b: b.id });
-}
-
-async function protect(ui: Ui, point: ListedPoint): Promise<void> {
-  const result = await ui.attempt('protect', ui.call('protect', { point: point.id, wanted: !point.protected }).result);
-  if (result === null) return;
-  ui.tell(`${nameOf(ui, point)} is ${result.protected ? 'protected' : 'not protected any more'}`, 'ok');
-  ui.loadPoints();
-}
-
-function askMount(ui: Ui, show: ListedPoint | null): void {
-  ui.dispatch({
-    type: 'form',
-    form: newForm({
-      title: 'Mount',
-      text: [
-        'All points appear below this folder, each as raw, VHDX, VHD, VMDK and qcow2 file, read-only. It is made if need be, and stays mounted when this program ends.',
-      ],
-      fields: [textField('directory', 'Folder', '/mnt/strata')],
-      does: 'mount',
-      intent: { do: 'mount', show },
-    }),
-  });
-}
-
-async function unmount(ui: Ui): Promise<void> {
-  const thing = chosenMount(ui.state);
-  if (thing === null) return;
-  const [directory] = thing.directories;
-  if (thing.state === 'leftover') return ui.notice('a dead process left it: D clears it', 'warn');
-  if (thing.kind === 'nbd') return ui.notice(`it ends with process ${thing.pid}, which serves it`, 'warn');
-  ui.notice('unmounting …');
-  const result =
-    thing.kind === 'drive'
-      ? await ui.attempt('detach', ui.call('detach', { id: thing.id, force: false }).result)
-      : await ui.attempt('unmount', ui.call('umount', { directory: directory ?? '', force: false }).result);
-  if (result !== null) ui.tell(`${directory ?? thing.id} is not mounted any more`, 'ok');
-  ui.load('mounts', 'mounts', {});
-}
-
-function askForce(ui: Ui) {
-  const thing = chosenMount(ui.state);
-  if (thing === null) return;
-  if (thing.kind === 'nbd') return ui.notice(`it ends with process ${thing.pid}, which serves it`, 'warn');
-  const directory = thing.kind === 'mount' ? (thing.directories[0] ?? null) : null;
-  ui.dispatch({
-    type: 'form',
-    form: newForm({
-      title: 'Unmount by force',
-      text: [directory ?? `drive ${thing.id}`, { text: 'Whoever reads from it gets an error.', role: 'error' }],
-      fields: [wordField('force')],
-      does: 'unmount',
-      intent: { do: 'force-unmount', directory, drive: thing.kind === 'drive' ? thing.id : null },
-    }),
-  });
-}
-
-function askForget(ui: Ui, point: ListedPoint): void {
-  const needed = diskPoints(ui.state).some(({ parent }) => parent === point.id);
-  ui.dispatch({
-    type: 'form',
-    form: newForm({
-      title: 'Forget a restore point',
-      text: [
-        nameOf(ui, point),
-        needed ? 'Points that stand on it stay readable.' : 'No other point stands on it.',
-        'It can be brought back until garbage is collected (7 Repository).',
-      ],
-      fields: [wordField(point.machine)],
-      does: 'forget',
-      intent: { do: 'forget', point },
-    }),
-  });
-}
-
-function askSynthesis(ui: Ui, point: ListedPoint): void {
-  ui.dispatch({
-    type: 'form',
-    form: newForm({
-      title: 'Synthetic full',
-      text: [
-        `${nameOf(ui, point)}, at the end of a chain of ${point.chainLength}`,
-        'A new point of the same content that stands on no other. The points that it is made of stay.',
-      ],
-      fields: [
-        choiceField('mode', 'Blocks', [
-          { value: 'reference', label: 'referred to where they lie: nothing is moved' },
-          { value: 'copy', label: 'copied into new packs, in the order of the disk' },
-        ]),
-      ],
-      does: 'make it',
-      intent: { do: 'synthesize', point },
-    }),
-  });
-}
-
-function askBackup(ui: Ui): void {
-  const point = chosenPoint(ui.state);
-  const disk = diskOfCommand(ui);
-  const source = point === null ? '' : (ui.state.keyed.details[point.id]?.value?.source.path ?? '');
-  ui.dispatch({
-    type: 'form',
-    form: newForm({
-      title: 'Back up now',
-      text: ['A block device, or an image file. The first point of a disk is full, later ones hold what changed.'],
-      fields: [
-        textField('source', 'Source', source, '/dev/…'),
-        textField('machine', 'Machine', disk?.machine ?? '', "this host's name"),
-        textField('disk', 'Disk', disk?.disk ?? '', "the source's name"),
-      ],
-      does: 'back up',
-      intent: { do: 'backup' },
-    }),
-  });
+  const { disk, screen } = ui.state;
+  const disks: readonly (DiskName | null)[] = [...(screen === 'chain' ? [] : [null]), ...disksOf(ui.state)];
+  const at = disks.findIndex((row) => row?.machine === disk?.machine && row?.disk === disk?.disk);
+  const next = disks[(Math.max(0, at) + step + disks.length) % disks.length];
+  if (next === undefined) return;
+  ui.dispatch({ type: 'disk', disk: next && { machine: next.machine, disk: next.disk } });
 }
 
 function refresh(ui: Ui) {
@@ -424,6 +225,6 @@ function refresh(ui: Ui) {
   if (state.place === null) return askRepository(ui);
   ui.loadPoints();
   ui.load('mounts', 'mounts', {});
-  for (const slot of ['runs', 'contents', 'doctor'] as const) ui.dispatch({ type: 'emptied', slot });
+  for (const slot of ['saved', 'runs', 'contents', 'doctor'] as const) ui.dispatch({ type: 'emptied', slot });
   ui.notice('reading again …');
 }

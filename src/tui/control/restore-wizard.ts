@@ -7,24 +7,27 @@ import { basename, resolve } from 'node:path';
 import { formatSize } from '../../cli/units.ts';
 import type { ListedPoint } from '../../jobs/points.ts';
 import type { FormatName, RestoreRequest } from '../../jobs/restore.ts';
-import { CallFailure } from '../engine/engine.ts';
 import { choiceField, type Form, newForm, textField, wordField } from '../state/form.ts';
-import type { RestoreDraft } from '../state/intent.ts';
+import type { Checked, RestoreDraft } from '../state/intent.ts';
+import { atHome } from '../state/words.ts';
 import { formatMoment } from '../view/format.ts';
 import { describeRestore } from './outcomes.ts';
+import { lineOf, namesOf } from './sources.ts';
 import type { Ui } from './ui.ts';
+import { waitFor, workIn } from './waiting-form.ts';
 
 /** Step 1: what. The partitions are read first, when nobody has looked at the point yet. */
 export async function askWhat(ui: Ui, point: ListedPoint): Promise<void> {
   const title = 'Restore 1/4: what';
-  const intent = { do: 'restore-what', draft: { point, partition: null, what: '', to: '' }, labels: {} } as const;
+  const intent = {
+    do: 'restore-what',
+    draft: { point, partition: null, what: '', to: '', toName: null },
+    labels: {},
+  } as const;
   if (ui.state.keyed.details[point.id]?.value == null) {
-    const form = newForm({ title, text: [nameOf(ui, point)], fields: [], does: 'next', intent });
-    ui.dispatch({ type: 'form', form: { ...form, busy: 'reading which partitions it has …' } });
-    const waiting = ui.state.form;
-    const shown = await ui.attempt('restore', ui.call('show', { point: point.id }).result);
-    if (ui.state.form !== waiting) return; // Esc
-    if (shown === null) return ui.dispatch({ type: 'form', form: null });
+    const wait = { title, text: [nameOf(ui, point)], doing: 'reading which partitions it has …', intent };
+    const shown = await waitFor(ui, wait, ui.call('show', { point: point.id }).result);
+    if (shown === null) return;
     ui.dispatch({ type: 'came-of', slot: 'details', key: point.id, value: shown, now: ui.now });
   }
   const layout = ui.state.keyed.details[point.id]?.value?.layout ?? null;
@@ -48,24 +51,53 @@ export async function askWhat(ui: Ui, point: ListedPoint): Promise<void> {
   });
 }
 
-/** Step 2: where. */
-export function askWhere(ui: Ui, before: Form, draft: RestoreDraft): void {
+/** Step 2: where. Disks of this machine can be chosen, so that nobody has to know what they are called. */
+export async function askWhere(ui: Ui, back: Form, draft: RestoreDraft): Promise<void> {
+  const title = 'Restore 2/4: where';
+  const intent = { do: 'restore-where', draft, names: {} } as const;
+  const wait = { title, text: [draft.what], doing: 'looking which disks this machine has …', intent, back };
+  const found = await waitFor(ui, wait, ui.call('localDisks', {}).result);
+  if (found === null) return;
+  const disks = found.filter(({ obstacle }) => obstacle === null);
   ui.dispatch({
     type: 'form',
     form: newForm({
-      title: 'Restore 2/4: where',
-      text: [`${draft.what}`, 'A file, which may be new, or a block device such as /dev/sdb.'],
-      fields: [textField('to', 'Write it to', draft.to, 'path')],
+      title,
+      text: [draft.what],
+      fields: [
+        textField('to', 'Write it to', draft.to, 'a file, new or not, or a device: its path'),
+        ...(disks.length === 0
+          ? []
+          : [
+              choiceField('disk', 'or onto a disk of this machine', [
+                { value: '', label: 'no, to what is written above' },
+                ...disks.map((disk) => ({ value: disk.path, label: lineOf(disk) })),
+              ]),
+            ]),
+      ],
       does: 'next',
-      intent: { do: 'restore-where', draft },
-      back: before,
+      intent: { ...intent, names: namesOf(disks) },
+      back,
     }),
   });
 }
 
+/** The target that was written, or chosen. */
+export function takeWhere(
+  ui: Ui,
+  form: Form,
+  { draft, names }: Extract<Checked, { do: 'restore-where' }>,
+  { to = '', disk = '' }: Readonly<Record<string, string>>,
+) {
+  const problem = (text: string) => ui.dispatch({ type: 'form-problem', problem: text });
+  const path = atHome(to);
+  if (path !== '' && disk !== '') return problem('to a path, or onto a disk: not both');
+  if (path === '' && disk === '') return problem('where should it be written to?');
+  void askHow(ui, form, { ...draft, to: path || disk, toName: path === '' ? (names[disk] ?? null) : null });
+}
+
 /** Step 3: how; what can be chosen depends on what stands there. */
-export async function askHow(ui: Ui, before: Form, draft: RestoreDraft): Promise<void> {
-  if (draft.to.trim() === '') return ui.dispatch({ type: 'form-problem', problem: 'where should it be written to?' });
+async function askHow(ui: Ui, before: Form, draft: RestoreDraft): Promise<void> {
   const to = resolve(draft.to);
   const found = await stat(to).catch(() => null);
   const device = found?.isBlockDevice() === true;
@@ -104,43 +136,37 @@ export async function askToConfirm(
   { draft, exists }: { readonly draft: RestoreDraft; readonly exists: boolean },
   values: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { point, partition, to } = draft;
+  const { point, partition, to, toName } = draft;
   const format = (values.format ?? 'raw') as FormatName;
   const delta = values.mode === 'delta';
   if (delta && format !== 'raw') {
     return ui.dispatch({ type: 'form-problem', problem: 'only a raw target can be compared; choose all blocks' });
   }
   const request: RestoreRequest = { point: point.id, to, partition, delta, force: exists, format };
-  ui.dispatch({ type: 'form-busy', doing: 'checking that all of it can be read, and fits …' });
-  const waiting = ui.state.form;
-  try {
-    const { size } = await ui.call('restore', { ...request, dryRun: true }).result;
-    if (ui.state.form !== waiting) return; // Esc
-    const check = values.check === 'yes' && format === 'raw';
-    ui.dispatch({
-      type: 'form',
-      form: newForm({
-        title: 'Restore 4/4: summary',
-        text: [
-          `what   ${draft.what}`,
-          `to     ${to}`,
-          `write  ${delta ? 'only blocks that differ' : 'all blocks'}, ${formatSize(size)}, ${format}`,
-          `then   ${check ? 'read it back and compare' : 'not read back'}`,
-          exists
-            ? { text: `This ${delta ? 'CHANGES' : 'ERASES'} what is in ${to}.`, role: 'error' }
-            : { text: 'Nothing that exists is touched.', role: 'ok' },
-        ],
-        fields: [wordField(exists ? basename(to) : 'restore')],
-        does: 'restore',
-        intent: { do: 'restore', request, what: `${point.machine}/${point.disk} to ${to}`, check },
-        back: before,
-      }),
-    });
-  } catch (error) {
-    if (ui.state.form !== waiting) return;
-    const { message, hint } = error instanceof CallFailure ? error.failure : { message: String(error), hint: '' };
-    ui.dispatch({ type: 'form-problem', problem: `${message}; ${hint}` });
-  }
+  const work = ui.call('restore', { ...request, dryRun: true }).result;
+  const { outcome, isLeft } = await workIn(ui, 'checking that all of it can be read, and fits …', work);
+  if (outcome === null || isLeft) return;
+  const { size } = outcome;
+  const check = values.check === 'yes' && format === 'raw';
+  ui.dispatch({
+    type: 'form',
+    form: newForm({
+      title: 'Restore 4/4: summary',
+      text: [
+        `what   ${draft.what}`,
+        `to     ${toName === null ? '' : `${toName}: `}${to}`,
+        `write  ${delta ? 'only blocks that differ' : 'all blocks'}, ${formatSize(size)}, ${format}`,
+        `then   ${check ? 'read it back and compare' : 'not read back'}`,
+        exists
+          ? { text: `This ${delta ? 'CHANGES' : 'ERASES'} what is in ${to}.`, role: 'error' }
+          : { text: 'Nothing that exists is touched.', role: 'ok' },
+      ],
+      fields: [wordField(exists ? (toName ?? basename(to)) : 'restore')],
+      does: 'restore',
+      intent: { do: 'restore', request, what: `${point.machine}/${point.disk} to ${to}`, check },
+      back: before,
+    }),
+  });
 }
 
 /** Restores. Reading back is a second restore that writes only what differs: nothing, when all is right. */

@@ -1,15 +1,18 @@
 /** What happens when a form is taken. */
 
 import { valuesOf, whyNot } from '../state/form.ts';
-import type { Checked, Deed } from '../state/intent.ts';
-import { formatMoment } from '../view/format.ts';
+import type { Deed } from '../state/intent.ts';
+import { atHome } from '../state/words.ts';
+import { backup } from './backup.ts';
 import { consolidate, plan } from './consolidation.ts';
 import { compareVersions, copyOut, search } from './files.ts';
-import { describeBackup, describeCollection, describeRepair, describeSynthesis } from './outcomes.ts';
+import { forceUnmount, mount } from './mounting.ts';
+import { describeCollection } from './outcomes.ts';
 import { askAboutKey, removeKey, setPassphrase } from './passphrases.ts';
-import { verify } from './perform.ts';
-import { askHow, askToConfirm, askWhere, chosenPart, restore } from './restore-wizard.ts';
-import { addJob } from './saved-job.ts';
+import { forget, synthesize, undelete, verify } from './points.ts';
+import { drop, repair } from './repair.ts';
+import { askToConfirm, askWhere, chosenPart, restore, takeWhere } from './restore-wizard.ts';
+import { addJob, takeRules, takeSources, takeWhat, takeWhen } from './saved-job.ts';
 import { serve } from './serve.ts';
 import type { Ui } from './ui.ts';
 
@@ -26,10 +29,10 @@ export function submit(ui: Ui) {
   switch (intent.do) {
     case 'restore-what': {
       const label = intent.labels[values.partition ?? ''] ?? '';
-      return askWhere(ui, form, chosenPart(ui, intent.draft, values.partition ?? '', label));
+      return void askWhere(ui, form, chosenPart(ui, intent.draft, values.partition ?? '', label));
     }
     case 'restore-where':
-      return void askHow(ui, form, { ...intent.draft, to: values.to ?? '' });
+      return takeWhere(ui, form, intent, values);
     case 'restore-how':
       return void askToConfirm(ui, form, intent, values);
     case 'plan':
@@ -41,11 +44,19 @@ export function submit(ui: Ui) {
     case 'open':
       return open(ui, values.location ?? '');
     case 'backup':
-      return backup(ui, values);
+      return backup(ui, intent, values);
     case 'serve':
-      return serve(ui, intent.point, values);
+      return serve(ui, form, intent, values);
+    case 'job-what':
+      return void takeWhat(ui, form, values);
+    case 'job-sources':
+      return takeSources(ui, form, intent, values);
+    case 'job-when':
+      return void takeWhen(ui, form, intent, values);
+    case 'job-keep':
+      return void takeRules(ui, form, intent, values);
     case 'add-job':
-      return void addJob(ui, values);
+      return void addJob(ui, intent);
     case 'keys':
       return askAboutKey(ui, form, values);
     case 'new-passphrase':
@@ -53,7 +64,8 @@ export function submit(ui: Ui) {
     case 'mount':
       return void mount(ui, intent, values);
     default:
-      ui.dispatch({ type: 'form', form: null });
+      // What asks by itself may have come over a form that somebody is filling in.
+      ui.dispatch({ type: 'form', form: intent.do === 'drop' ? form.back : null });
       void act(ui, intent, values);
   }
 }
@@ -84,38 +96,22 @@ async function act(ui: Ui, intent: Deed, values: Values): Promise<void> {
       return forceUnmount(ui, intent);
     case 'forget':
       return forget(ui, intent);
-    case 'undelete': {
-      const result = await ui.attempt('bring back', ui.call('undelete', { point: intent.point }).result);
-      if (result !== null)
-        ui.tell(`${result.machine}/${result.disk} of ${formatMoment(result.pointTime, ui.state.utc)} is back`, 'ok');
-      return readAgain(ui);
-    }
-    case 'synthesize': {
-      const { machine, disk, id } = intent.point;
-      const mode = values.mode === 'copy' ? 'copy' : 'reference';
-      const request = { machine, disk, at: id, mode, requireClone: false, dryRun: false } as const;
-      await ui.run({
-        action: 'synthesize',
-        subject: `${machine}/${disk}`,
-        call: 'synthesize',
-        request,
-        describe: describeSynthesis,
-      });
-      return readAgain(ui);
-    }
+    case 'undelete':
+      return undelete(ui, intent);
+    case 'synthesize':
+      return synthesize(ui, intent, values);
     case 'remove-key':
       return removeKey(ui, intent.id);
     case 'file-versions':
       return compareVersions(ui, intent, Number(values.count));
-    case 'repair': {
-      const request = { dryRun: values.write !== 'yes', quick: values.read === 'known', drop: false };
-      await ui.run({ action: 'repair', subject: 'repository', call: 'repair', request, describe: describeRepair });
-      return readAgain(ui);
-    }
+    case 'repair':
+      return repair(ui, values);
+    case 'drop':
+      return drop(ui, intent);
     case 'collect': {
       const request = { grace: 86_400_000, maxUnused: null, dryRun: false };
       await ui.run({ action: 'collect', subject: 'garbage', call: 'collect', request, describe: describeCollection });
-      return readAgain(ui);
+      return ui.readAgain();
     }
   }
 }
@@ -131,58 +127,9 @@ function open(ui: Ui, location: string) {
     downloadLimit: null,
   };
   ui.dispatch({ type: 'form', form: null });
-  for (const slot of ['points', 'contents', 'runs', 'diff', 'plan'] as const) ui.dispatch({ type: 'emptied', slot });
+  for (const slot of ['points', 'contents', 'saved', 'runs', 'diff', 'plan'] as const)
+    ui.dispatch({ type: 'emptied', slot });
   ui.dispatch({ type: 'disk', disk: null });
   ui.dispatch({ type: 'go', screen: 'machines', from: 'tab' });
-  void ui.open({ location: location.trim(), storage, passphraseGiven: place?.passphraseGiven ?? false });
-}
-
-function backup(ui: Ui, { source = '', machine = '', disk = '' }: Values) {
-  if (source.trim() === '') return ui.dispatch({ type: 'form-problem', problem: 'what should be backed up?' });
-  if (source.trim() === '-')
-    return ui.dispatch({ type: 'form-problem', problem: 'standard input is for strata backup -' });
-  ui.dispatch({ type: 'form', form: null });
-  const request = { source: source.trim(), machine: machine.trim() || undefined, disk: disk.trim() || undefined };
-  const subject = machine.trim() === '' ? source.trim() : `${machine.trim()}/${disk.trim() || source.trim()}`;
-  void ui
-    .run({ action: 'backup', subject, call: 'backup', request, describe: describeBackup })
-    .then((result) => (result === null ? undefined : readAgain(ui)));
-}
-
-async function mount(ui: Ui, { show }: Extract<Checked, { do: 'mount' }>, { directory = '' }: Values): Promise<void> {
-  if (directory.trim() === '') return ui.dispatch({ type: 'form-problem', problem: 'which folder?' });
-  ui.dispatch({ type: 'form-busy', doing: 'starting what serves it, and waiting until it can be read …' });
-  const waiting = ui.state.form;
-  const result = await ui.attempt('mount', ui.call('mount', { directory: directory.trim() }).result);
-  if (result === null && ui.state.form !== waiting) return;
-  if (result === null)
-    return ui.dispatch({ type: 'form-problem', problem: ui.state.notice?.text ?? 'it could not be mounted' });
-  if (ui.state.form === waiting) ui.dispatch({ type: 'form', form: null });
-  const inside = show === null ? '' : `/${show.machine}/${show.disk}`;
-  ui.tell(`mounted: ${result.directory}${inside}`, 'ok');
-  ui.load('mounts', 'mounts', {});
-}
-
-async function forceUnmount(ui: Ui, { directory, drive }: Extract<Deed, { do: 'force-unmount' }>): Promise<void> {
-  const result =
-    drive !== null
-      ? await ui.attempt('detach', ui.call('detach', { id: drive, force: true }).result)
-      : await ui.attempt('unmount', ui.call('umount', { directory: directory ?? '', force: true }).result);
-  if (result !== null) ui.tell(`${directory ?? drive} is not mounted any more`, 'ok');
-  ui.load('mounts', 'mounts', {});
-}
-
-async function forget(ui: Ui, { point }: Extract<Deed, { do: 'forget' }>): Promise<void> {
-  const result = await ui.attempt('forget', ui.call('forget', { points: [point.id], dryRun: false }).result);
-  if (result === null) return;
-  ui.tell(
-    `${point.machine}/${point.disk} of ${formatMoment(point.time, ui.state.utc)} is forgotten; 7 brings it back`,
-    'ok',
-  );
-  readAgain(ui);
-}
-
-function readAgain(ui: Ui): void {
-  ui.loadPoints();
-  ui.contentsChanged();
+  void ui.open({ location: atHome(location), storage, passphraseGiven: place?.passphraseGiven ?? false });
 }

@@ -29,12 +29,20 @@ export interface JobWish<Name extends CallName> {
   readonly request: Request<Name>;
   /** What is told of what came of it. */
   readonly describe: (result: Result<Name>) => readonly string[];
-  /** Done when it has ended well, before it counts as ended. */
-  readonly then?: (result: Result<Name>) => void;
+  /** How it counts when it ended, but not well. */
+  readonly ends?: (result: Result<Name>) => 'failed' | 'warnings' | undefined;
 }
 
 /** These go one after the other; a restore, a copy or an export waits for nobody. */
-const inTurn: ReadonlySet<CallName> = new Set(['backup', 'verify', 'repair', 'synthesize', 'consolidate', 'collect']);
+const inTurn: ReadonlySet<CallName> = new Set([
+  'backup',
+  'backupDisks',
+  'verify',
+  'repair',
+  'synthesize',
+  'consolidate',
+  'collect',
+]);
 
 /** What is said of a job that was cancelled in the queue. */
 const neverBegan: Failure = { code: 'INTERRUPTED', message: 'it had not begun yet', hint: '', exitCode: 130 };
@@ -123,7 +131,7 @@ export class Ui {
         then?.(value);
       },
       (error: unknown) => {
-        if (isLatest()) this.dispatch({ type: 'failed', slot, failure: this.#failed(error) });
+        if (isLatest()) this.dispatch({ type: 'failed', slot, failure: this.failureOf(error) });
       },
     );
   }
@@ -138,7 +146,7 @@ export class Ui {
     this.dispatch({ type: 'asked-of', slot, key, now: this.now });
     this.call(name, request).result.then(
       (value) => this.dispatch({ type: 'came-of', slot, key, value, now: this.now }),
-      (error: unknown) => this.dispatch({ type: 'failed-of', slot, key, failure: this.#failed(error) }),
+      (error: unknown) => this.dispatch({ type: 'failed-of', slot, key, failure: this.failureOf(error) }),
     );
   }
 
@@ -164,7 +172,7 @@ export class Ui {
       },
       (error: unknown) => {
         if (!isLatest()) return;
-        const failure = this.#failed(error);
+        const failure = this.failureOf(error);
         then();
         this.dispatch({ type: 'failed', slot: 'points', failure });
         if (this.state.connection !== 'lost') this.dispatch({ type: 'connection', to: 'failed', trouble: failure });
@@ -172,6 +180,12 @@ export class Ui {
         if (failure.code === 'WRONG_PASSPHRASE') this.loadPoints();
       },
     );
+  }
+
+  /** Points came or went: the lists are asked for again. */
+  readAgain(): void {
+    this.loadPoints();
+    this.contentsChanged();
   }
 
   /** What lies in the repository changed: it is asked for again, if anybody has looked at it. */
@@ -211,12 +225,13 @@ export class Ui {
     try {
       const result = await (goesInTurn ? this.#queue.next(waiting.signal, begin) : begin());
       const outcome = wish.describe(result);
-      wish.then?.(result);
-      this.dispatch({ type: 'job-ended', id, outcome, failure: null, now: this.now });
-      this.tell(`${action} ${subject}: ${outcome[0] ?? 'done'}`, 'ok');
+      const state = wish.ends?.(result);
+      this.dispatch({ type: 'job-ended', id, outcome, failure: null, now: this.now, ...(state ? { state } : {}) });
+      const role = state === 'failed' ? 'error' : state === 'warnings' ? 'warn' : 'ok';
+      this.tell(`${action} ${subject}: ${outcome[0] ?? 'done'}`, role);
       return result;
     } catch (error) {
-      const failure = this.#failed(error);
+      const failure = this.failureOf(error);
       this.dispatch({ type: 'job-ended', id, outcome: [], failure, now: this.now });
       this.notice(`${action} ${subject}: ${failure.message}`, 'error');
       return null;
@@ -246,7 +261,7 @@ export class Ui {
     try {
       return await result;
     } catch (error) {
-      const failure = this.#failed(error);
+      const failure = this.failureOf(error);
       this.notice(`${what}: ${failure.message}`, 'error');
       return null;
     }
@@ -283,7 +298,8 @@ export class Ui {
     return this.#engine.close();
   }
 
-  #failed(error: unknown): Failure {
+  /** What went wrong, which the log keeps. */
+  failureOf(error: unknown): Failure {
     const failure = error instanceof CallFailure ? error.failure : describeFailure(error);
     this.log(`${failure.code}: ${failure.message}; ${failure.hint}`, 'error');
     return failure;

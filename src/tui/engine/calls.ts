@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { RepositoryAccess } from '../../jobs/access.ts';
 import type { BackupRequest } from '../../jobs/backup.ts';
+import type { BackupDisksRequest } from '../../jobs/backup-disks.ts';
 import type { CollectionRequest } from '../../jobs/collect.ts';
 import type { ConsolidationRequest } from '../../jobs/consolidate.ts';
 import type { CopyOutRequest } from '../../jobs/files/copy-out.ts';
@@ -10,14 +11,11 @@ import type { Job } from '../../jobs/job.ts';
 import type { NbdRequest } from '../../jobs/nbd.ts';
 import type { RepairRequest } from '../../jobs/repair.ts';
 import type { RestoreRequest } from '../../jobs/restore.ts';
-import type { AddRequest } from '../../jobs/schedule/add.ts';
 import type { SynthesisRequest } from '../../jobs/synthesize.ts';
 import { disksOfPoints } from '../state/disks.ts';
+import type { NewJob } from '../state/intent.ts';
 import type { Drives } from './drives.ts';
 import type { PointsPart } from './protocol.ts';
-
-/** A job to be saved, of the repository that is open. */
-export type NewJob = Pick<AddRequest, 'name' | 'passwordFile' | 'every' | 'settings'>;
 
 export interface Context {
   readonly access: RepositoryAccess;
@@ -35,6 +33,14 @@ const piece = 1000;
 /** A job's `emit`, for calls that only give warnings. */
 function listen({ job }: Context) {
   return (event: object) => job.report({ time: new Date().toISOString(), ...event } as Parameters<Job['report']>[0]);
+}
+
+async function saveJob({ access: { location, storage } }: Context, request: NewJob, dryRun: boolean) {
+  const [{ addSavedJob }, { schedulePlaces }] = await Promise.all([
+    import('../../jobs/schedule/add.ts'),
+    import('../../jobs/schedule/places.ts'),
+  ]);
+  return addSavedJob({ location, storage, timeZone: undefined, replace: false, dryRun, ...request }, schedulePlaces());
 }
 
 export const calls = {
@@ -73,6 +79,15 @@ export const calls = {
     const { runs, unreadable } = await listedRuns({ job: undefined, limit }, schedulePlaces());
     for (const message of unreadable) listen(context)({ event: 'warning', message });
     return runs;
+  },
+  async savedJobs(context: Context, _request: object) {
+    const [{ listJobs }, { schedulePlaces }] = await Promise.all([
+      import('../../jobs/schedule/overview.ts'),
+      import('../../jobs/schedule/places.ts'),
+    ]);
+    const { jobs, unreadable } = await listJobs(schedulePlaces());
+    for (const message of unreadable) listen(context)({ event: 'warning', message });
+    return jobs;
   },
   async mounts(context: Context, _request: object) {
     const { mountsJob } = await import('../../jobs/mounts.ts');
@@ -124,9 +139,9 @@ export const calls = {
     const { fileVersionsJob } = await import('../../jobs/files/versions.ts');
     return fileVersionsJob(access, request, job);
   },
-  async nbd({ access, job }: Context, request: Pick<NbdRequest, 'spec' | 'listen' | 'socket' | 'writable'>) {
+  async nbd({ access, job }: Context, request: NbdRequest) {
     const { nbdJob } = await import('../../jobs/nbd.ts');
-    return nbdJob(access, { overlay: undefined, tls: undefined, ...request }, job);
+    return nbdJob(access, request, job);
   },
   async repair({ access, job }: Context, request: RepairRequest) {
     const { repairJob } = await import('../../jobs/repair.ts');
@@ -146,14 +161,18 @@ export const calls = {
     const { removeKeyJob } = await import('../../jobs/keys.ts');
     return removeKeyJob(access, { id, dryRun: false });
   },
-  async addJob({ access }: Context, request: NewJob) {
-    const [{ addSavedJob }, { schedulePlaces }] = await Promise.all([
-      import('../../jobs/schedule/add.ts'),
-      import('../../jobs/schedule/places.ts'),
+  addJob(context: Context, request: NewJob) {
+    return saveJob(context, request, false);
+  },
+  /** Checks a job as saving it does, and says what its rules come to. */
+  async planJob(context: Context, request: NewJob) {
+    const { job, path } = await saveJob(context, request, true);
+    const [{ previewJob }, { localTimeZone }] = await Promise.all([
+      import('../../jobs/schedule/preview.ts'),
+      import('../../jobs/schedule/calendar.ts'),
     ]);
-    const { location, storage } = access;
-    const usual = { calendar: undefined, timeZone: undefined, replace: false, dryRun: false };
-    return addSavedJob({ location, storage, ...usual, ...request }, schedulePlaces());
+    const preview = await previewJob(job, context.access, listen(context));
+    return { path, timeZone: localTimeZone(), ...preview };
   },
   async restore({ access, job }: Context, request: RestoreRequest) {
     const { restoreJob } = await import('../../jobs/restore.ts');
@@ -162,6 +181,15 @@ export const calls = {
   async backup({ access, job }: Context, request: BackupRequest) {
     const { backupJob } = await import('../../jobs/backup.ts');
     return backupJob(access, request, job);
+  },
+  async backupDisks({ access, job }: Context, request: BackupDisksRequest) {
+    const { backupDisksJob } = await import('../../jobs/backup-disks.ts');
+    return backupDisksJob(access, request, job);
+  },
+  /** The disks of this machine, as they can be backed up. */
+  async localDisks({ access }: Context, _request: object) {
+    const { findDisksFor } = await import('../../jobs/setup/disks.ts');
+    return findDisksFor(access.location);
   },
   async verify({ access, job }: Context, { points, all }: { points: readonly string[]; all: boolean }) {
     const { verifyJob } = await import('../../jobs/verify.ts');

@@ -2,7 +2,7 @@
 import type { Ability } from '../../jobs/doctor.ts';
 import type { State } from '../state/state.ts';
 import { type Line, span } from '../view/line.ts';
-import type { Look } from '../view/look.ts';
+import { aboveWhole, type Look } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
 import { waiting } from './waiting.ts';
 
@@ -17,7 +17,7 @@ const columns: readonly Column<Ability>[] = [
   {
     title: 'HOW TO GET IT',
     width: 'rest',
-    of: ({ detail, remedy }) => (remedy === '' ? detail : `${detail}: ${remedy}`),
+    of: howTo,
   },
 ];
 
@@ -30,11 +30,20 @@ export function doctor(state: State, look: Look): Line[] {
     empty: '',
   });
   if (instead !== null) return [title, ...instead];
-  const list = listLines({ columns, rows, cursor: state.cursors.doctor ?? 0 }, { ...look, height: look.height - 2 });
+  const cursor = state.cursors.doctor ?? 0;
+  const chosen = rows[cursor];
+  const whole = chosen === undefined ? '' : `${chosen.name}: ${howTo(chosen)}`;
+  const list = aboveWhole(whole, 'text', { ...look, height: look.height - 2 }, (room) =>
+    listLines({ columns, rows, cursor }, room),
+  );
   const dead = value?.remains?.deadRuns.length ?? 0;
   const text =
     dead === 0
       ? ' no killed run left anything in the repository'
       : ` ${dead} killed runs left something; strata doctor --fix removes it`;
-  return [title, ...list, [span(text, dead === 0 ? 'ok' : 'warn')]];
+  return [title, [span(text, dead === 0 ? 'ok' : 'warn')], ...list];
+}
+
+function howTo({ detail, remedy }: Ability): string {
+  return remedy === '' ? detail : `${detail}: ${remedy}`;
 }

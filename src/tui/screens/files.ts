@@ -7,8 +7,9 @@ import { visibleFiles } from '../state/selectors.ts';
 import type { State } from '../state/state.ts';
 import { formatMoment } from '../view/format.ts';
 import { type Line, line, span } from '../view/line.ts';
-import { type Look, paragraph } from '../view/look.ts';
+import { aboveWhole, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
+import { widthOf } from '../view/text.ts';
 import { waiting } from './waiting.ts';
 
 export function files(state: State, look: Look): Line[] {
@@ -33,15 +34,19 @@ export function files(state: State, look: Look): Line[] {
       : { what: `names with "${view.search}"`, empty: 'Nothing of that name was found.' };
   const instead = waiting(loaded, rows.length, state, inner, words);
   if (instead !== null) return [...head, ...instead];
-  return [
-    ...head,
-    ...found(state, look),
-    ...listLines(
-      { columns: columnsOf(state), rows, cursor: state.cursors.files ?? 0 },
-      { ...inner, height: inner.height - found(state, look).length },
-    ),
-  ];
+  const notes = found(state, look);
+  const cursor = state.cursors.files ?? 0;
+  const chosen = rows[cursor];
+  const name = chosen === undefined ? '' : nameOf(chosen, view.search !== null);
+  const whole = widthOf(name) > look.width - besideName ? name : '';
+  const list = aboveWhole(whole, 'accent', { ...inner, height: inner.height - notes.length }, (room) =>
+    listLines({ columns: columnsOf(state), rows, cursor }, room),
+  );
+  return [...head, ...notes, ...list];
 }
+
+/** Columns that are not for names. */
+const besideName = 3 + 11 + 17;
 
 /** What must be known of a search. */
 function found({ files: view, slots }: State, look: Look): Line[] {

@@ -103,9 +103,10 @@ function header(state: State, glyphs: Glyphs): Line {
   return ends(
     [
       span(' strata', 'title'),
+      ...(isNarrow ? trouble : []),
       span(`  ${printable(place?.location ?? 'no repository')}`),
       span(name, 'accent'),
-      ...trouble,
+      ...(isNarrow ? [] : trouble),
     ],
     [span(`${reading}  ${counts}  ${clock}${state.utc ? ' UTC' : ''} `, 'muted')],
     size.columns,
@@ -150,7 +151,12 @@ function tabBar(state: State, glyphs: Glyphs): Line {
 }
 
 function noticeLine({ notice, size, screen, sorting }: State, glyphs: Glyphs): Line {
-  if (notice !== null) return [span(cut(` ${printable(notice.text)}`, size.columns, glyphs.cut), notice.role)];
+  if (notice !== null) {
+    const text = ` ${printable(notice.text)}`;
+    // The log keeps what went wrong, and what helps.
+    const more = notice.role === 'error' && widthOf(text) > size.columns ? '  ! tells all' : '';
+    return [span(cut(text, size.columns - more.length, glyphs.cut), notice.role), span(more, 'accent')];
+  }
   return screen === 'points' && sorting !== 'newest' ? line(` sorted: ${sorting} first`, 'muted') : [];
 }
 

@@ -25,8 +25,11 @@ export function help(state: State, look: Look): Line[] {
     ];
   });
   const all: Line[] = [line(` Keys on ${screen}`, 'accent'), ...lines];
-  const top = Math.max(0, Math.min(state.cursors.help ?? 0, all.length - look.height));
-  return all.slice(top, top + look.height);
+  if (all.length <= look.height) return all;
+  const room = look.height - 1;
+  const top = Math.max(0, Math.min(state.cursors.help ?? 0, all.length - room));
+  const where = `${top + 1}-${top + room} of ${all.length}: j k`;
+  return [...all.slice(top, top + room), line(pad(where, look.width - 1, 'right'), 'muted')];
 }
 
 function inColumns(there: readonly Command[], width: number): Line[] {

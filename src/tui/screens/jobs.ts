@@ -1,13 +1,13 @@
 /** What is at work and what was: jobs of this session first, then the runs of saved jobs. */
 
 import { formatDuration, formatSize } from '../../cli/units.ts';
-import type { ListedRun } from '../../jobs/schedule/overview.ts';
+import type { JobOverview, ListedRun } from '../../jobs/schedule/overview.ts';
 import { isRunning, type JobView, rateOf, secondsLeft } from '../state/job-view.ts';
 import type { State } from '../state/state.ts';
 import { formatClock, formatLeft, formatMoment } from '../view/format.ts';
 import { bar, sparkline } from '../view/glyphs.ts';
 import { type Line, line, type Role, span } from '../view/line.ts';
-import { fact, type Look, paragraph } from '../view/look.ts';
+import { aboveWhole, fact, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
 import { printable } from '../view/text.ts';
 import { waiting } from './waiting.ts';
@@ -24,6 +24,7 @@ interface Row {
 export function jobs(state: State, look: Look): Line[] {
   const rows = [
     ...state.jobs.toReversed().map((job) => jobRow(job, look)),
+    ...(state.slots.saved.value ?? []).map((overview) => savedRow(overview, state)),
     ...(state.slots.runs.value ?? []).map((run) => runRow(run, state)),
   ];
   const empty = 'Nothing has run yet. b on a disk backs it up now; a saves a job that runs by a schedule.';
@@ -36,14 +37,20 @@ export function jobs(state: State, look: Look): Line[] {
     span(` running ${running}`, running > 0 ? 'accent' : 'muted'),
     ...(queued > 0 ? [span(`   queued ${queued}`, 'accent')] : []),
     span(`   failed ${bad}`, bad > 0 ? 'error' : 'muted'),
-    span('   of this session; below them runs of saved jobs', 'muted'),
+    span('   here; below: saved jobs, runs', 'muted'),
   ];
-  return [head, ...listLines({ columns, rows, cursor: state.cursors.jobs ?? 0 }, { ...look, height: look.height - 1 })];
+  const cursor = state.cursors.jobs ?? 0;
+  const chosen = rows[cursor];
+  const whole = chosen === undefined ? '' : `${chosen.subject}: ${chosen.told}`;
+  const list = aboveWhole(whole, 'text', { ...look, height: look.height - 1 }, (room) =>
+    listLines({ columns, rows, cursor }, room),
+  );
+  return [head, ...list];
 }
 
 const columns: readonly Column<Row>[] = [
   { title: 'JOB', width: 4, of: ({ id }) => id },
-  { title: 'DOES', width: 11, of: ({ action }) => action },
+  { title: 'DOES', width: 12, of: ({ action }) => action },
   { title: 'STATE', width: 9, of: ({ state }) => state, role: ({ role }) => role },
   { title: 'ABOUT', width: 18, of: ({ subject }) => subject },
   { title: '', width: 'rest', of: ({ told }) => told },
@@ -55,15 +62,24 @@ function jobRow(job: JobView, { glyphs, width }: Look): Row {
   if (!isRunning(job)) return { ...common, told: job.failure?.message ?? job.outcome[0] ?? '' };
   if (state === 'queued') return { ...common, told: 'begins when those before it have ended' };
   if (job.total === null || job.total === 0)
-    return { ...common, told: [job.stage, job.position > 0 ? formatSize(job.position) : ''].join(' ') };
+    return {
+      ...common,
+      told: [job.disk, job.stage, job.position > 0 ? formatSize(job.position) : ''].join(' ').trim(),
+    };
   const meter = width >= 100 ? `[${bar(glyphs, job.position / job.total, 20)}] ` : '';
-  return { ...common, told: `${meter}${progressText(job)}` };
+  return { ...common, told: [job.disk, `${meter}${progressText(job)}`].filter((part) => part !== '').join(' ') };
 }
 
 function stateRole(state: JobView['state']): Role {
   if (state === 'failed') return 'error';
   if (state === 'warnings' || state === 'stopping' || state === 'stopped') return 'warn';
   return state === 'done' ? 'ok' : 'accent';
+}
+
+function savedRow({ job: { name, kind, schedule }, due, last }: JobOverview, { utc }: State): Row {
+  const when = schedule === null ? 'by hand: strata job run' : `due ${due === null ? '' : formatMoment(due, utc)}`;
+  const ended = last === null ? 'never ran' : `ran ${formatMoment(last.started, utc)}, ${last.outcome}`;
+  return { id: '', action: kind, subject: name, state: 'saved', role: 'muted', told: `${when}; ${ended}` };
 }
 
 function runRow({ job, kind, outcome, started, seconds, bytesStored, error }: ListedRun, { utc }: State): Row {
@@ -100,7 +116,7 @@ export function job(state: State, look: Look): Line[] {
     ...(isRunning(found)
       ? [
           fact('progress', `${bar(glyphs, part, Math.min(40, width - 40))} ${progressText(found)}`),
-          fact('stage', found.stage),
+          fact('stage', [found.disk, found.stage].filter((part) => part !== '').join(': ')),
         ]
       : []),
     ...(found.position > 0
@@ -110,7 +126,7 @@ export function job(state: State, look: Look): Line[] {
       .filter(([name]) => name in figureNames)
       .map(([name, value]) => fact(figureNames[name] ?? name, formatSize(value))),
     ...(found.rates.length > 1 ? [fact('rate', sparkline(glyphs, found.rates.slice(-(width - 14))), 'accent')] : []),
-    ...found.outcome.flatMap((text) => paragraph(text, look, found.state === 'warnings' ? 'warn' : 'ok')),
+    ...found.outcome.flatMap((text) => paragraph(text, look, outcomeRole(text, found.state))),
     ...(found.failure === null
       ? []
       : [
@@ -122,8 +138,15 @@ export function job(state: State, look: Look): Line[] {
   const room = Math.max(1, height - lines.length);
   return [
     ...lines,
-    ...found.log.slice(-room).map((text) => line(` ${printable(text)}`, text.startsWith('stage') ? 'muted' : 'warn')),
+    ...found.log.slice(-room).map((text) => line(` ${printable(text)}`, /^(stage|disk)/.test(text) ? 'muted' : 'warn')),
   ];
+}
+
+/** Of several disks some may be well. */
+function outcomeRole(text: string, state: JobView['state']): Role {
+  if (/^(failed|lost)\b/.test(text)) return 'error';
+  if (/^(warning|left out): /.test(text)) return 'warn';
+  return state === 'done' ? 'ok' : state === 'warnings' ? 'warn' : 'text';
 }
 
 const figureNames: Readonly<Record<string, string>> = {

@@ -1,9 +1,9 @@
 /** Mounts, drives and exports of this machine; who uses the chosen one, once that was asked. */
 import type { MountedThing } from '../../jobs/mounts.ts';
 import { nothing } from '../state/loaded.ts';
-import { chosenMount } from '../state/selectors.ts';
+import { chosenMount, pointOf } from '../state/selectors.ts';
 import type { State } from '../state/state.ts';
-import { formatAge } from '../view/format.ts';
+import { formatAge, formatMoment } from '../view/format.ts';
 import { type Line, line, span } from '../view/line.ts';
 import { fact, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
@@ -45,7 +45,15 @@ function aboutChosen(state: State, look: Look): Line[] {
   const thing = chosenMount(state);
   if (thing === null) return [];
   const { value, since, failure } = state.keyed.holders[thing.id] ?? nothing;
+  const point = pointOf(state, thing.point);
   const lines = [
+    fact('where', whereOf(thing)),
+    fact(
+      'shows',
+      point === null
+        ? (thing.point ?? 'all points')
+        : `${point.machine}/${point.disk} of ${formatMoment(point.time, state.utc)}`,
+    ),
     fact('id', `${thing.id}${thing.pid === null ? '' : `, served by process ${thing.pid}`}`),
     fact('repository', thing.repository),
     ...(thing.overlay === null ? [] : [fact('overlay', thing.overlay)]),

@@ -5,7 +5,7 @@ import type { PlannedPoint } from '../../jobs/forget.ts';
 import type { State } from '../state/state.ts';
 import { counted, formatMoment } from '../view/format.ts';
 import { type Line, line, span } from '../view/line.ts';
-import { type Look, paragraph } from '../view/look.ts';
+import { aboveWhole, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
 import { waiting } from './waiting.ts';
 
@@ -30,17 +30,23 @@ export function plan(state: State, look: Look): Line[] {
     return paragraph(`${name}: ${merge}; ${forget}`, look);
   });
   const head = [title, ...about.slice(0, Math.max(1, Math.floor(look.height / 2)))];
-  const warning = paragraph('Nothing was done yet. X carries it out, after one more question.', look, 'warn');
+  const warning = paragraph('Nothing was done yet. X does it, after one more question.', look, 'warn');
   const height = look.height - head.length - warning.length;
   if (rows.length === 0) return [...head, ...warning];
-  const list = listLines({ columns: columnsOf(state), rows, cursor: state.cursors.plan ?? 0 }, { ...look, height });
+  const cursor = state.cursors.plan ?? 0;
+  const chosen = rows[cursor];
+  const whole = chosen === undefined ? '' : `${chosen.keep ? 'It stays' : 'It goes'}: ${whyOf(chosen)}`;
+  const list = aboveWhole(whole, 'muted', { ...look, height }, (room) =>
+    listLines({ columns: columnsOf(state, value.disks.length > 1), rows, cursor }, room),
+  );
   const padding = Array.from({ length: Math.max(0, height - list.length) }, () => line(''));
   return [...head, ...list, ...padding, ...warning];
 }
 
-function columnsOf({ utc }: State): readonly Column<PlannedPoint>[] {
+function columnsOf({ utc }: State, hasDisks: boolean): readonly Column<PlannedPoint>[] {
+  const name: Column<PlannedPoint> = { title: 'DISK', width: 14, of: ({ machine, disk }) => `${machine}/${disk}` };
   return [
-    { title: 'DISK', width: 14, of: ({ machine, disk }) => `${machine}/${disk}` },
+    ...(hasDisks ? [name] : []),
     { title: 'TIME', width: 16, of: ({ time }) => formatMoment(time, utc) },
     {
       title: 'THEN',
@@ -51,11 +57,16 @@ function columnsOf({ utc }: State): readonly Column<PlannedPoint>[] {
     {
       title: 'FREES',
       width: 9,
+      from: 70,
       align: 'right',
       of: ({ bytesFreeable }) => (bytesFreeable === null ? '' : formatSize(bytesFreeable)),
     },
-    { title: 'WHY', width: 'rest', of: ({ reasons, keep }) => reasons.join(', ') || (keep ? '' : 'no rule keeps it') },
+    { title: 'WHY', width: 'rest', of: whyOf },
   ];
+}
+
+function whyOf({ reasons, keep }: PlannedPoint): string {
+  return reasons.join(', ') || (keep ? '' : 'no rule keeps it');
 }
 
 function policyText({ policy }: State): string {

@@ -10,7 +10,7 @@ import { formatAgo, formatMoment } from '../view/format.ts';
 import { type Line, line, span } from '../view/line.ts';
 import { fact, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
-import { stateRole } from './point-text.ts';
+import { groupText, stateRole, typeText } from './point-text.ts';
 import { waiting } from './waiting.ts';
 
 const columns: readonly Column<PartitionRow>[] = [
@@ -45,6 +45,7 @@ export function pointFacts(chosen: ListedPoint, state: State, look: Look): Line[
   const verified =
     chosen.verified === null ? 'never' : `${formatMoment(chosen.verified, utc)}, ${formatAgo(chosen.verified, now)}`;
   const mounted = mountOf(chosen, state);
+  const group = groupText(chosen, state);
   return [
     [span(` ${chosen.machine}/${chosen.disk}`, 'title'), span(`  ${formatMoment(chosen.time, utc)}`)],
     fact('id', chosen.id),
@@ -53,7 +54,8 @@ export function pointFacts(chosen: ListedPoint, state: State, look: Look): Line[
     fact('state', stateOf(chosen, damaged), stateRole(chosen, state)),
     fact('verified', verified),
     fact('protected', chosen.protected ? 'yes' : 'no'),
-    fact('type', [chosen.type, ...chosen.tags.map((tag) => `#${tag}`)].join(' ')),
+    ...(group === null ? [] : [fact('group', group)]),
+    fact('type', typeText(chosen)),
     ...(mounted === null
       ? []
       : [fact('mounted', mounted.directories[0] ?? mounted.devices[0] ?? 'as a drive', 'accent')]),

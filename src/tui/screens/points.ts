@@ -10,7 +10,7 @@ import type { Look } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
 import { calendar } from './calendar.ts';
 import { pointFacts } from './point.ts';
-import { flagsOf, shortKind, stateRole } from './point-text.ts';
+import { flagsOf, groupText, shortKind, stateRole, typeText } from './point-text.ts';
 import { waiting } from './waiting.ts';
 
 /** From so many columns on there is a panel, and so wide is it. */
@@ -49,6 +49,7 @@ function withSummary(state: State, look: Look, rows: readonly ListedPoint[]): Li
   const list = pointList(state, { ...look, height: look.height - 3 }, rows);
   const padding = Array.from({ length: Math.max(0, look.height - 3 - list.length) }, (): Line => []);
   const mounted = mountOf(point, state);
+  const group = groupText(point, state);
   const verified = point.verified === null ? 'never verified' : `verified ${formatMoment(point.verified, state.utc)}`;
   return [
     ...list,
@@ -56,11 +57,11 @@ function withSummary(state: State, look: Look, rows: readonly ListedPoint[]): Li
     [span(look.glyphs.rule.repeat(look.width), 'muted')],
     [
       span(` ${point.machine}/${point.disk}  `, 'title'),
-      span(`id ${point.id.slice(0, 8)}  chain of ${point.chainLength}  ${point.type}`),
+      span(`id ${point.id.slice(0, 8)}  chain of ${point.chainLength}  ${typeText(point)}`),
     ],
     [
       span(
-        ` ${verified}${mounted === null ? '' : `  mounted at ${mounted.directories[0] ?? mounted.devices[0] ?? ''}`}${point.note === '' ? '' : `  ${point.note}`}`,
+        ` ${group === null ? verified : `group ${group}`}${mounted === null ? '' : `  mounted at ${mounted.directories[0] ?? mounted.devices[0] ?? ''}`}${point.note === '' ? '' : `  ${point.note}`}`,
         'muted',
       ),
     ],
@@ -68,7 +69,13 @@ function withSummary(state: State, look: Look, rows: readonly ListedPoint[]): Li
 }
 
 function pointList(state: State, look: Look, rows: readonly ListedPoint[]): Line[] {
-  const sign = ({ id }: ListedPoint) => (id === state.marked ? look.glyphs.marked : ' ');
+  const together = chosenPoint(state)?.group?.id;
+  const sign = ({ id, group }: ListedPoint) =>
+    id === state.marked
+      ? look.glyphs.marked
+      : together !== undefined && group?.id === together
+        ? look.glyphs.together
+        : ' ';
   return listLines({ columns: columnsOf(state), rows, cursor: state.cursors.points ?? 0, sign }, look);
 }
 
@@ -81,7 +88,13 @@ function columnsOf(state: State): readonly Column<ListedPoint>[] {
     { title: 'TIME', width: 16, of: ({ time }) => formatMoment(time, utc) },
     { title: 'KIND', width: 5, of: ({ kind }) => shortKind(kind) },
     { title: 'SIZE', width: 9, align: 'right', from: 72, of: ({ size }) => formatSize(size) },
-    { title: 'NEW', width: 9, align: 'right', of: ({ bytesStored }) => formatSize(bytesStored) },
+    {
+      title: 'NEW',
+      width: 9,
+      align: 'right',
+      from: disk === null ? 72 : 0,
+      of: ({ bytesStored }) => formatSize(bytesStored),
+    },
     { title: 'STATE', width: 10, of: (point) => stateOf(point, damaged), role: (point) => stateRole(point, state) },
     { title: 'FLAGS', width: 'rest', of: (point) => flagsOf(point, state), role: () => 'accent' },
   ];

@@ -39,7 +39,7 @@ export function waiting(
       ...paragraph(failure.message, look),
       ...paragraph(failure.hint, look, 'muted'),
       line(''),
-      ...paragraph('R tries again   ! shows the log', look, 'muted'),
+      ...paragraph('R tries again   O another repository   ! log', look, 'muted'),
     ];
   }
   if (loaded.value !== null) {

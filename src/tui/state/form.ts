@@ -19,6 +19,8 @@ interface Named {
 export type Field =
   | (Named & { readonly kind: 'text' | 'secret'; readonly cursor: number; readonly hint?: string })
   | (Named & { readonly kind: 'choice'; readonly options: readonly Option[] })
+  /** Any number of the options; the value has a line for each. `at`: the option that keys go to. */
+  | (Named & { readonly kind: 'several'; readonly options: readonly Option[]; readonly at: number })
   /** Must be typed as it stands before anything happens. */
   | (Named & { readonly kind: 'word'; readonly cursor: number; readonly word: string });
 
@@ -41,7 +43,9 @@ export interface Form {
 
 export type FormKey =
   | { readonly key: 'text'; readonly text: string }
-  | { readonly key: 'backspace' | 'delete' | 'left' | 'right' | 'home' | 'end' | 'clear' | 'next' | 'previous' };
+  | { readonly key: 'backspace' | 'delete' | 'left' | 'right' | 'home' | 'end' | 'clear' }
+  /** From field to field; the arrows go through what can be chosen first. */
+  | { readonly key: 'next' | 'previous' | 'down' | 'up' };
 
 export function textField(name: string, label: string, value = '', hint?: string): Field {
   return { kind: 'text', name, label, value, cursor: value.length, ...(hint === undefined ? {} : { hint }) };
@@ -63,6 +67,25 @@ export function choiceField(
   value = options[0]?.value ?? '',
 ): Field {
   return { kind: 'choice', name, label, options, value };
+}
+
+export function severalField(
+  name: string,
+  label: string,
+  options: readonly Option[],
+  chosen: readonly string[] = [],
+): Field {
+  return { kind: 'several', name, label, options, value: chosen.join('\n'), at: 0 };
+}
+
+/** The options that are chosen, by the value of the field. */
+export function chosenOf(value: string | undefined): readonly string[] {
+  return (value ?? '').split('\n').filter((one) => one !== '');
+}
+
+/** Whether a choice is so short that it stands on one line. */
+export function isOnOneLine({ options }: Extract<Field, { kind: 'choice' }>): boolean {
+  return options.every(({ label }) => label.length < 8);
 }
 
 export interface FormWish {
@@ -96,18 +119,39 @@ export function whyNot({ fields }: Form): string | null {
 export function edit(form: Form, key: FormKey): Form {
   if (form.busy !== null) return form;
   const field = form.fields[form.focus];
-  if (key.key === 'next' || key.key === 'previous') {
-    const only = form.fields.length === 1;
-    if (only && field?.kind === 'choice') return replace(form, turn(field, key.key === 'next' ? 1 : -1));
-    const step = key.key === 'next' ? 1 : form.fields.length - 1;
-    return form.fields.length === 0 ? form : { ...form, focus: (form.focus + step) % form.fields.length };
-  }
   if (field === undefined) return form;
+  if (key.key === 'next' || key.key === 'previous') return focusBy(form, key.key === 'next' ? 1 : -1);
+  if (key.key === 'down' || key.key === 'up') return arrow(form, field, key.key === 'down' ? 1 : -1);
   if (field.kind === 'choice') {
     if (key.key === 'right' || (key.key === 'text' && key.text === ' ')) return replace(form, turn(field, 1));
     return key.key === 'left' ? replace(form, turn(field, -1)) : form;
   }
+  if (field.kind === 'several') return key.key === 'text' && key.text === ' ' ? replace(form, toggle(field)) : form;
   return replace({ ...form, problem: null }, { ...field, ...editText(field, key) });
+}
+
+function focusBy(form: Form, step: number): Form {
+  const { length } = form.fields;
+  return { ...form, focus: (form.focus + step + length) % length };
+}
+
+/** Through options that stand below each other, as they are seen; else from field to field. A choice is never left by an arrow: it would change on the way. */
+function arrow(form: Form, field: Field, step: 1 | -1): Form {
+  if (field.kind === 'choice' && (form.fields.length === 1 || !isOnOneLine(field))) {
+    const at = field.options.findIndex(({ value }) => value === field.value) + step;
+    return replace(form, { ...field, value: field.options[at]?.value ?? field.value });
+  }
+  if (field.kind === 'several' && field.options[field.at + step] !== undefined) {
+    return replace(form, { ...field, at: field.at + step });
+  }
+  return focusBy(form, step);
+}
+
+function toggle(field: Extract<Field, { kind: 'several' }>): Field {
+  const one = field.options[field.at]?.value ?? '';
+  const chosen = new Set(chosenOf(field.value));
+  if (!chosen.delete(one)) chosen.add(one);
+  return { ...field, value: field.options.flatMap(({ value }) => (chosen.has(value) ? [value] : [])).join('\n') };
 }
 
 function replace(form: Form, changed: Field): Form {

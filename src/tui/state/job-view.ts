@@ -14,6 +14,8 @@ export interface JobView {
   readonly started: number;
   readonly ended: number | null;
   readonly stage: string;
+  /** The disk that is at its turn, of several. */
+  readonly disk: string;
   /** Bytes. */
   readonly position: number;
   readonly total: number | null;
@@ -45,6 +47,7 @@ export function newJob(
     started: now,
     ended: null,
     stage: '',
+    disk: '',
     position: 0,
     total: null,
     figures: {},
@@ -60,6 +63,12 @@ export function newJob(
 /** The job after one of its events. */
 export function hearEvent(job: JobView, event: JobEvent, now: number): JobView {
   switch (event.event) {
+    case 'started': {
+      if (event.group === undefined) return job;
+      const disk = event.disk ?? event.subject;
+      const from = { position: 0, total: null, stageBegan: now, reported: now };
+      return { ...job, ...from, disk, log: note(job, `disk: ${disk}`) };
+    }
     case 'stage':
       return { ...job, stage: event.stage, stageBegan: now, reported: now, log: note(job, `stage: ${event.stage}`) };
     case 'progress': {

@@ -22,8 +22,8 @@ import {
 
 /** Lines of the log that are kept. */
 const logKept = 1000;
-/** Milliseconds that a notice stands. */
-const noticeStands = 4000;
+/** Milliseconds that a notice stands; what went wrong has to be read at night, over a slow line. */
+const noticeStands = { text: 4000, warn: 8000, error: 15_000 } as const;
 
 export type Move = { readonly by: number } | { readonly halfPages: number } | { readonly to: 'first' | 'last' };
 
@@ -198,12 +198,16 @@ export function reduce(state: State, action: Action): State {
     case 'palette-key':
       return paletteKey(state, action.key);
     case 'notice':
-      return { ...state, notice: { text: action.text, role: action.role, until: action.now + noticeStands } };
+      return { ...state, notice: { text: action.text, role: action.role, until: action.now + standsOf(action.role) } };
     case 'log': {
       const line = { time: action.now, role: action.role, text: action.text };
       return { ...state, log: [...state.log, line].slice(-logKept) };
     }
   }
+}
+
+function standsOf(role: Role): number {
+  return role === 'warn' || role === 'error' ? noticeStands[role] : noticeStands.text;
 }
 
 function go(state: State, screen: ScreenName, from: 'tab' | 'here'): State {
@@ -283,8 +287,10 @@ function jobEnded(
 function paletteKey(state: State, key: FormKey): State {
   const { palette } = state;
   if (palette === null) return state;
-  if (key.key === 'next') return { ...state, palette: { ...palette, cursor: palette.cursor + 1 } };
-  if (key.key === 'previous') return { ...state, palette: { ...palette, cursor: Math.max(0, palette.cursor - 1) } };
+  if (key.key === 'next' || key.key === 'down')
+    return { ...state, palette: { ...palette, cursor: palette.cursor + 1 } };
+  if (key.key === 'previous' || key.key === 'up')
+    return { ...state, palette: { ...palette, cursor: Math.max(0, palette.cursor - 1) } };
   const { value } = editText({ value: palette.value, cursor: palette.value.length }, key);
   return { ...state, palette: { value, cursor: 0 } };
 }

@@ -40,6 +40,20 @@ const byId = remember(
     new Map(points.map((point) => [point.id, point])),
 );
 
+/** The points of other disks that its run made together with this one. */
+export function madeWith({ slots }: State, { id, group }: ListedPoint): readonly ListedPoint[] {
+  if (group === undefined) return [];
+  return (byGroup(slots.points.value ?? none).get(group.id) ?? []).filter((other) => other.id !== id);
+}
+
+const byGroup = remember(
+  (points: readonly ListedPoint[]): ReadonlyMap<string, readonly ListedPoint[]> =>
+    Map.groupBy(
+      points.filter(({ group }) => group !== undefined),
+      ({ group }) => group?.id ?? '',
+    ),
+);
+
 /** The points of the chosen disk, newest first. */
 export function diskPoints({ slots, disk }: State): readonly ListedPoint[] {
   return ofDisk(slots.points.value ?? none, disk);
@@ -81,8 +95,8 @@ function fixedText(point: ListedPoint, utc: boolean): string {
   const known = utc ? fixedTexts.utc : fixedTexts.local;
   const found = known.get(point);
   if (found !== undefined) return found;
-  const { machine, disk, time, kind, id, type, tags, note } = point;
-  const flags = point.protected ? 'protected' : '';
+  const { machine, disk, time, kind, id, type, tags, note, group } = point;
+  const flags = `${point.protected ? 'protected' : ''} ${group === undefined ? '' : `group ${group.id}`}`;
   const text =
     `${machine}/${disk} ${formatMoment(time, utc)} ${kind} ${id} ${type} ${tags.join(' ')} ${note} ${flags}`.toLowerCase();
   known.set(point, text);
@@ -159,7 +173,7 @@ export function rowCount(state: State): number {
     case 'mounts':
       return state.slots.mounts.value?.length ?? 0;
     case 'jobs':
-      return state.jobs.length + (state.slots.runs.value?.length ?? 0);
+      return state.jobs.length + (state.slots.saved.value?.length ?? 0) + (state.slots.runs.value?.length ?? 0);
     case 'compare':
       return state.slots.diff.value?.extents.length ?? 0;
     case 'repository':

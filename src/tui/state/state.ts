@@ -9,7 +9,7 @@ import type { Holder } from '../../jobs/holders.ts';
 import type { Failure } from '../../jobs/job.ts';
 import type { MountedThing } from '../../jobs/mounts.ts';
 import type { ListedPoint } from '../../jobs/points.ts';
-import type { ListedRun } from '../../jobs/schedule/overview.ts';
+import type { JobOverview, ListedRun } from '../../jobs/schedule/overview.ts';
 import type { ShownPoint } from '../../jobs/show.ts';
 import type { OpenFiles } from '../engine/drives.ts';
 import type { Place } from '../engine/protocol.ts';
@@ -34,6 +34,7 @@ export interface DiskName {
 export interface Slots {
   readonly points: readonly ListedPoint[];
   readonly mounts: readonly MountedThing[];
+  readonly saved: readonly JobOverview[];
   readonly runs: readonly ListedRun[];
   readonly contents: RepositoryContents;
   readonly doctor: Diagnosis;
@@ -139,6 +140,7 @@ export function firstState(now: number, place: Place | null): State {
     slots: {
       points: nothing,
       mounts: nothing,
+      saved: nothing,
       runs: nothing,
       contents: nothing,
       doctor: nothing,

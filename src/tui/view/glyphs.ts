@@ -7,6 +7,8 @@ export interface Glyphs {
   readonly cut: string;
   readonly cursor: string;
   readonly marked: string;
+  /** Made in one run with what is chosen. */
+  readonly together: string;
   readonly rule: string;
   readonly side: string;
   readonly bar: readonly [done: string, left: string];
@@ -22,6 +24,7 @@ export interface Glyphs {
     readonly side: string;
   };
   readonly chosen: readonly [yes: string, no: string];
+  readonly ticked: readonly [yes: string, no: string];
 }
 
 const unicode: Glyphs = {
@@ -29,6 +32,7 @@ const unicode: Glyphs = {
   cut: '…',
   cursor: '>',
   marked: '*',
+  together: '+',
   rule: '─',
   side: '│',
   bar: ['█', '░'],
@@ -37,6 +41,7 @@ const unicode: Glyphs = {
   ages: ['█', '▓', '▒', '░', '·'],
   box: { top: ['┌', '┐'], bottom: ['└', '┘'], flat: '─', side: '│' },
   chosen: ['(•)', '( )'],
+  ticked: ['[x]', '[ ]'],
 };
 
 const ascii: Glyphs = {
@@ -44,6 +49,7 @@ const ascii: Glyphs = {
   cut: '~',
   cursor: '>',
   marked: '*',
+  together: '+',
   rule: '-',
   side: '|',
   bar: ['#', '-'],
@@ -52,6 +58,7 @@ const ascii: Glyphs = {
   ages: ['#', '=', '-', ':', '.'],
   box: { top: ['+', '+'], bottom: ['+', '+'], flat: '-', side: '|' },
   chosen: ['(*)', '( )'],
+  ticked: ['[x]', '[ ]'],
 };
 
 /** `plain` is for screen readers, which would read every sign of a drawing aloud. */

@@ -41,6 +41,8 @@ export function samplePoint(machine: string, disk: string, n: number, length: nu
     protected: n === 5,
     verified: n === 1 || n === 5 ? new Date(now - 26 * hour).toISOString() : null,
     forgotten: false,
+    // The second newest of each disk was made in one run with the others.
+    ...(n === 1 ? { group: { id: '3f9ac0de'.repeat(3), oneInstant: true } } : {}),
   };
 }
 
@@ -136,6 +138,19 @@ const arrivals: readonly Action[] = [
         cell % 11 === 0 ? -1 : cell % 17 === 0 ? 0 : cell % 13 === 0 ? 1 : cell % 7 === 0 ? 3 : 5,
       ),
     },
+  },
+  {
+    type: 'came',
+    slot: 'saved',
+    now,
+    value: [
+      {
+        job: { name: 'nightly', kind: 'backup', schedule: { calendar: '30 1 * * *', timeZone: 'UTC' } },
+        path: '/etc/strata/jobs/nightly.json',
+        due: '2026-11-21T01:30:00Z',
+        last: null,
+      },
+    ],
   },
   {
     type: 'came',

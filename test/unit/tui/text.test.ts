@@ -1,15 +1,21 @@
+import { homedir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { ageOf, differenceCells, resample } from '../../../src/tui/screens/block-map.ts';
 import {
   choiceField,
+  chosenOf,
   edit,
   editText,
+  type Form,
+  type FormKey,
   newForm,
+  severalField,
   textField,
   valuesOf,
   whyNot,
   wordField,
 } from '../../../src/tui/state/form.ts';
+import { asWord, atHome, wordsIn } from '../../../src/tui/state/words.ts';
 import { formatAge, formatLeft, formatMoment } from '../../../src/tui/view/format.ts';
 import { bar, glyphsFor, glyphsNamed, sparkline } from '../../../src/tui/view/glyphs.ts';
 import { cutLine, lineWidth, span } from '../../../src/tui/view/line.ts';
@@ -152,7 +158,60 @@ describe('forms', () => {
     expect(whyNot(edit(typed, { key: 'text', text: ' ' }))).not.toBeNull();
   });
 
+  const options = [
+    { value: 'first', label: 'the first of them' },
+    { value: 'second', label: 'the second' },
+  ];
+  const press = (from: Form, ...keys: readonly FormKey['key'][]) =>
+    keys.reduce((at, key) => edit(at, key === 'text' ? { key, text: ' ' } : { key }), from);
+
+  test('arrows go through what stands below each other, and never change a choice on their way elsewhere', () => {
+    const tall = newForm({
+      ...form,
+      fields: [textField('a', 'A'), choiceField('c', 'C', options), textField('d', 'D')],
+    });
+    const on = press(tall, 'down');
+    expect(on.focus).toBe(1);
+    expect([valuesOf(press(on, 'down')).c, valuesOf(press(on, 'down', 'down', 'up')).c]).toEqual(['second', 'first']);
+    expect(press(on, 'down', 'down').focus).toBe(1);
+    expect(press(on, 'down', 'next').focus).toBe(2);
+    // One that stands on a line is gone over.
+    expect(press(form, 'down', 'down').focus).toBe(2);
+    expect(valuesOf(press(form, 'down', 'down')).b).toBe('1');
+  });
+
+  test('several of some are ticked, and given in their order', () => {
+    const several = newForm({ ...form, fields: [severalField('s', 'S', options, ['second']), textField('d', 'D')] });
+    expect(chosenOf(valuesOf(several).s)).toEqual(['second']);
+    expect(chosenOf(valuesOf(press(several, 'text')).s)).toEqual(['first', 'second']);
+    expect(chosenOf(valuesOf(press(several, 'down', 'text')).s)).toEqual([]);
+    expect(press(several, 'down', 'down').focus).toBe(1);
+    expect(press(several, 'down', 'down', 'up').focus).toBe(0);
+  });
+
   test('take nothing while they wait', () => {
     expect(edit({ ...form, busy: 'reading' }, { key: 'text', text: 'y' })).toEqual({ ...form, busy: 'reading' });
+  });
+});
+
+describe('names on one line', () => {
+  test.each([
+    ['', []],
+    ['  /dev/sda   /dev/sdb ', ['/dev/sda', '/dev/sdb']],
+    ['"/a b" /c\\ d \'e"f\'', ['/a b', '/c d', 'e"f']],
+    ["a'b c'd ''", ['ab cd', '']],
+    ['/a "b', null],
+    ['\\', ['\\']],
+  ])('%s', (line, words) => {
+    expect(wordsIn(line)).toEqual(words);
+  });
+
+  test.each(['/dev/sda', '/a b', "it's", 'a"b\\c', ''])('%j is the same again', (name) => {
+    expect(wordsIn(asWord(name))).toEqual([name]);
+  });
+
+  test('begin at home with a tilde', () => {
+    expect(atHome('~/a ')).toBe(`${homedir()}/a`);
+    expect(atHome('~other/a')).toBe('~other/a');
   });
 });
