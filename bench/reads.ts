@@ -126,10 +126,7 @@ function mapped(work: string, { name, make }: FileSystem): Found {
   mkdirSync(place);
   run(work, `truncate -s ${tebibyte} large.img && ${make} large.img && mount -o loop large.img place`);
   try {
-    run(
-      work,
-      'for n in $(seq 1000); do fallocate -l 1G place/$n; done; seq -f place/%.0f 1 2 1000 | xargs rm',
-    );
+    run(work, 'for n in $(seq 1000); do fallocate -l 1G place/$n; done; seq -f place/%.0f 1 2 1000 | xargs rm');
   } finally {
     run(work, 'umount place && rmdir place');
   }
