@@ -20,6 +20,7 @@ export async function run(words: readonly string[]): Promise<void> {
 
 /** Whether a line is nothing but options for all commands. */
 export function namesNoCommand(words: readonly string[]): boolean {
+  if (words.length === 0) return true;
   const { operands, unknown } = buildProgram().parseOptions([...words]);
   return operands.length === 0 && unknown.length === 0;
 }

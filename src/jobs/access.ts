@@ -5,6 +5,7 @@ import { whileReading } from '../repository/reading.ts';
 import { Repository } from '../repository/repository.ts';
 import type { RangeUse } from '../repository/stores/open.ts';
 import type { StorageSettings } from '../repository/stores/settings.ts';
+import type { ObjectStore } from '../repository/stores/store.ts';
 import { estimateCost } from '../repository/stores/traffic.ts';
 
 export interface RepositoryAccess {
@@ -27,6 +28,8 @@ interface HowToOpen {
   /** Reads from the store itself, not from copies that were made before. */
   readonly fresh?: boolean;
   readonly ranges?: RangeUse;
+  /** Is given the store before the key is there, for what needs none. */
+  readonly meanwhile?: (store: ObjectStore) => void;
   /** Hears what went over the network. */
   readonly emit?: Emit;
   /** Ends reading and storing of contents that is under way. */
@@ -42,11 +45,12 @@ export function newKeyring(): Keyring {
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false, ranges, emit, signal }: HowToOpen = {},
+  { fresh = false, ranges, meanwhile, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
   const { location, storage, keyring } = access;
   const warn = (warning: Warning) => emit?.({ event: 'warning', ...warning });
-  const repo = await Repository.open(location, access.passphrase, { storage, keyring, fresh, ranges, warn, signal });
+  const how = { storage, keyring, fresh, ranges, meanwhile, warn, signal };
+  const repo = await Repository.open(location, access.passphrase, how);
   try {
     if (emit) warnOfClock(repo, emit);
     return await work(repo);
@@ -80,8 +84,12 @@ export function withReading<Result>(
   });
 }
 
+/** Whether the repository needs a passphrase. */
+export function isEncrypted({ location, storage }: RepositoryAccess): Promise<boolean> {
+  return Repository.isEncrypted(location, { storage });
+}
+
 /** The passphrase for another process that opens the repository; null when none is needed. */
 export async function passphraseFor(access: RepositoryAccess): Promise<string | null> {
-  const { location, storage } = access;
-  return (await Repository.isEncrypted(location, { storage })) ? access.passphrase() : null;
+  return (await isEncrypted(access)) ? access.passphrase() : null;
 }

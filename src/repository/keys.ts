@@ -4,8 +4,8 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { fail, fromNative, isStrataError } from '../errors.ts';
-import { native } from '../native.ts';
+import { fail, isStrataError } from '../errors.ts';
+import { derive, usualCost } from './derivation.ts';
 import type { Repository } from './repository.ts';
 import type { ObjectStore } from './stores/store.ts';
 
@@ -53,7 +53,7 @@ export async function storeKey(
   passphrase: string,
   label: string,
 ): Promise<KeyFile> {
-  const kdf = { name: 'scrypt', N: 65536, r: 8, p: 1, salt: randomBytes(32).toString('hex') } as const;
+  const kdf = { name: 'scrypt', ...usualCost, salt: randomBytes(32).toString('hex') } as const;
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', await derive(passphrase, kdf), nonce);
   cipher.setAAD(associatedText(repositoryId));
@@ -191,17 +191,6 @@ async function unwrap(key: KeyFile, repositoryId: string, passphrase: string): P
   } catch {
     // The tag does not fit: this is not the passphrase of this key.
     return null;
-  }
-}
-
-async function derive(passphrase: string, kdf: KeyFile['kdf']): Promise<Buffer> {
-  if (passphrase === '') throw fail('PASSPHRASE_EMPTY', {});
-  const { N, r, p } = kdf;
-  const salt = Buffer.from(kdf.salt, 'hex');
-  try {
-    return await native.deriveKey({ passphrase: Buffer.from(passphrase.normalize('NFC')), salt, N, r, p, length: 32 });
-  } catch (error) {
-    throw fromNative(error, 'the passphrase');
   }
 }
 

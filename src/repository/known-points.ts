@@ -30,12 +30,17 @@ export interface KnownPoints {
 /** In a folder a list is kept anew when this part of it was read anew: reading some is cheaper than writing all. */
 const worthKeeping = 1 / 64;
 
-/** All restore points that pass the filter, and are there now. */
-export async function listKnownPoints(repo: Repository, filter: PointFilter = {}): Promise<KnownPoints> {
+/** All restore points that pass the filter, and are there now; `listing`: their ids, when they were asked for already. */
+export async function listKnownPoints(
+  repo: Repository,
+  filter: PointFilter = {},
+  listing: Promise<readonly string[]> = pointIds(repo.store),
+): Promise<KnownPoints> {
+  listing.catch(() => undefined); // it is waited for below
   const known = await readKnownList(repo);
   const seen = new Map<string, Mark>();
   const marksRead = readMarks(repo, { known: known.marks, seen });
-  const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([marksRead, pointIds(repo)]);
+  const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([marksRead, listing]);
   const damaged: DamagedPoint[] = [...damagedMarks];
   const unknown = new Set(ids);
   const points = known.points.filter(({ facts }) => unknown.delete(facts.id));

@@ -4,6 +4,7 @@ import { checkManifest, type Manifest, manifestName } from './manifest.ts';
 import { type Marks, readMarks } from './marks.ts';
 import { openRecord } from './record.ts';
 import type { Repository } from './repository.ts';
+import type { ObjectStore } from './stores/store.ts';
 
 /** What lists show of a manifest. */
 export interface PointFacts {
@@ -69,7 +70,7 @@ export interface PointList {
  * list there is `listKnownPoints`.
  */
 export async function listPoints(repo: Repository, filter: PointFilter = {}): Promise<PointList> {
-  const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([readMarks(repo), pointIds(repo)]);
+  const [{ marks, damaged: damagedMarks }, ids] = await Promise.all([readMarks(repo), pointIds(repo.store)]);
   const damaged: DamagedPoint[] = [...damagedMarks];
   const stored = await repo.store.getListed(ids.map(manifestName));
   const manifests = await Promise.all(ids.map((id, index) => openListed(repo, id, stored[index] ?? null)));
@@ -119,9 +120,9 @@ export async function readPoint(repo: Repository, id: string): Promise<Point> {
 }
 
 /** The ids of all points, forgotten ones and damaged ones too. */
-export async function pointIds(repo: Repository): Promise<string[]> {
+export async function pointIds(store: ObjectStore): Promise<string[]> {
   const ids: string[] = [];
-  for await (const name of repo.store.names('points/')) {
+  for await (const name of store.names('points/')) {
     const [, id] = /^points\/([0-9a-f]{24})$/.exec(name) ?? [];
     if (id !== undefined) ids.push(id);
   }

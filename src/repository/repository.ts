@@ -23,6 +23,8 @@ export interface CreateOptions extends NewStoreOptions {
 export interface OpenOptions extends StoreOptions {
   /** Keys that were opened before. */
   readonly keyring?: Keyring | undefined;
+  /** Is given the store before the key is there, for what needs none. */
+  readonly meanwhile?: ((store: ObjectStore) => void) | undefined;
 }
 
 interface Opened {
@@ -103,6 +105,7 @@ export class Repository {
     // Listed meanwhile: from afar every answer takes its time. Whether it is needed the configuration tells.
     const keys = keyNames(store);
     keys.catch(() => undefined);
+    options.meanwhile?.(store);
     try {
       const config = await readConfig(store);
       if (config.lock) store.lockBy(config.lock);

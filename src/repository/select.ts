@@ -50,7 +50,7 @@ async function selectByPrefix(repo: Repository, spec: string): Promise<Point> {
       problem: `${spec} is too short for a point: give at least ${shortestPrefix} digits of its id`,
     });
   }
-  const ids = (await pointIds(repo)).filter((id) => id.startsWith(prefix)).sort();
+  const ids = (await pointIds(repo.store)).filter((id) => id.startsWith(prefix)).sort();
   const [only] = ids;
   if (only !== undefined && ids.length === 1) return requireKept(await readPoint(repo, only), spec);
   // A forgotten point takes no prefix from one that is kept.

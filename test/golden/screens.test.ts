@@ -33,10 +33,7 @@ const policy = newForm({
 /** Higher than a small screen: the part around what is filled in is shown. */
 const sources = newForm({
   title: 'Back up now',
-  text: [
-    { text: 'db01/sda was backed up on db01. This is web01.', role: 'warn' },
-    'Several become points of one run.',
-  ],
+  text: [{ text: 'db01/sda was backed up on db01. This is web01.', role: 'warn' }, 'Several become points of one run.'],
   fields: [
     severalField(
       'disks',

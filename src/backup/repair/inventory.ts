@@ -75,7 +75,7 @@ export async function takeInventory(repo: Repository): Promise<Inventory> {
   const packs = await listPacks(repo);
   const { places: bad, unreadable } = await readBadFrames(repo);
   return {
-    pointIds: new Set(await pointIds(repo)),
+    pointIds: new Set(await pointIds(repo.store)),
     kept,
     lostManifests,
     maps: new Map([...maps].sort(([, a], [, b]) => a.manifest.chainLength - b.manifest.chainLength)),

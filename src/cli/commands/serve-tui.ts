@@ -3,7 +3,13 @@ import { engineWord, startEarly } from '../../tui/engine/start.ts';
 
 /** Serves the process that draws, when this one was started for that. Says whether it was. */
 export async function serveTui(words: readonly string[]): Promise<boolean> {
-  if (words[0] !== engineWord || process.send === undefined) return false;
+  const [word, location] = words;
+  if (word !== engineWord || process.send === undefined) return false;
+  const { STRATA_PASSWORD: passphrase } = process.env;
+  if (location !== undefined && passphrase) {
+    const { unlockEarly } = await import('../../jobs/early-key.ts');
+    unlockEarly(location, passphrase);
+  }
   const { serveEngine } = await import('../../tui/engine/host.ts');
   await serveEngine();
   return true;
@@ -12,5 +18,12 @@ export async function serveTui(words: readonly string[]): Promise<boolean> {
 /** Starts the engine when the line looks like one that opens the UI. One that nobody asks for ends with this process. */
 export function startEngineFor(words: readonly string[]): void {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  if (isTerminal && (words.length === 0 || words.includes('tui'))) startEarly();
+  if (isTerminal && (words.length === 0 || words.includes('tui'))) startEarly(placeIn(words));
+}
+
+/** The folder of a repository that only the environment names, with its passphrase; null: the line has to be read first. */
+function placeIn(words: readonly string[]): string | null {
+  const { STRATA_REPO: location, STRATA_PASSWORD: passphrase } = process.env;
+  if (!location || !passphrase || words.some((word) => word !== 'tui')) return null;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(location) ? null : location;
 }

@@ -50,16 +50,16 @@ export function previewRetention(
   return found;
 }
 
-/** The same for people: `  after a year  29 of 364 points, the oldest 324 days old`. None without a schedule. */
+/** The same for people: `  after a year   29 of 364, the oldest 324 days old`. None without a schedule. */
 export function previewLines(rules: RetentionRules | null, schedule: Schedule | null, timeZone: string): string[] {
   if (schedule === null) return [];
   const found = previewRetention(rules, schedule, timeZone, Date.now());
   if (found.length === 0) return ['  so many points are made that no preview is'];
   const name = (weeks: number) => (weeks === 4 ? 'after 4 weeks' : weeks === 52 ? 'after a year ' : 'after 3 years');
   return [
-    '  of each disk there are then, if every backup is made:',
+    '  points of each disk then, if every backup is made:',
     ...found.map(
-      ({ weeks, made, kept, oldest }) => `  ${name(weeks)}  ${kept} of ${made} points, the oldest ${oldest} days old`,
+      ({ weeks, made, kept, oldest }) => `  ${name(weeks)}  ${kept} of ${made}, the oldest ${oldest} days old`,
     ),
   ];
 }

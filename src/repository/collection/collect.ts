@@ -183,7 +183,7 @@ async function nothingHappened(
   here: Here,
 ): Promise<boolean> {
   if ((await leasesAtWork(repo, self, here)).length > 0) return false;
-  const now = await pointIds(repo);
+  const now = await pointIds(repo.store);
   return now.length === marked.size && now.every((id) => marked.has(id));
 }
 

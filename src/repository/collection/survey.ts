@@ -52,7 +52,7 @@ export async function survey(repo: Repository, self: string, here: Here, signal:
   const packs = await listPackSizes(repo);
   const others = await listOthers(repo);
   const atWork = new Set(await leasesAtWork(repo, self, here));
-  const ids = new Set(await pointIds(repo));
+  const ids = new Set(await pointIds(repo.store));
   const { points, damaged } = await listPoints(repo, { includeForgotten: true });
   if (damaged[0] !== undefined) throw fail('COLLECTION_UNSAFE', { reason: damaged[0].message });
 

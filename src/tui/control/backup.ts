@@ -1,7 +1,6 @@
 /** A backup now: of one source, of several in one run, or of all disks of this machine. */
 import { hostname } from 'node:os';
 import type { ListedPoint } from '../../jobs/points.ts';
-import type { FoundDisk } from '../../jobs/setup/disks.ts';
 import type { ShownPoint } from '../../jobs/show.ts';
 import { newForm, textField } from '../state/form.ts';
 import type { Checked } from '../state/intent.ts';
@@ -24,7 +23,7 @@ export async function askBackup(ui: Ui): Promise<void> {
   if (found === null) return;
   const [disks, shown] = found;
   const isFromHere = shown !== null && shown.host === hostname() && shown.source.kind !== 'stream';
-  const before = isFromHere ? [shown.source.path] : [];
+  const known = isFromHere ? { path: shown.source.path, disk: shown.disk } : undefined;
   const strange = shown !== null && shown.host !== hostname();
   ui.dispatch({
     type: 'form',
@@ -39,16 +38,17 @@ export async function askBackup(ui: Ui): Promise<void> {
               } as const,
             ]
           : []),
+        ...(known === undefined ? [] : [`${shown?.machine}/${known.disk} comes from ${known.path}.`]),
         'The first point of a disk is full, later ones hold what changed. Several become points of one run, of one instant where that can be had.',
         ...obstaclesOf(disks),
       ],
       fields: [
-        ...sourceFields(disks, before),
+        ...sourceFields(disks, known === undefined ? [] : [known.path]),
         textField('machine', 'Machine', isFromHere && shown.machine !== hostname() ? shown.machine : '', hostname()),
-        textField('disk', 'Name of the disk', isFromHere ? ownName(shown, disks) : '', 'that of the source'),
+        textField('disk', 'Name of the disk', '', 'as it was, or that of the source'),
       ],
       does: 'back up',
-      intent: { do: 'backup', names: namesOf(disks) },
+      intent: { do: 'backup', names: namesOf(disks, known) },
     }),
   });
 }
@@ -58,12 +58,6 @@ async function shownPoint(ui: Ui, point: ListedPoint | null): Promise<ShownPoint
   if (point === null) return null;
   const known = ui.state.keyed.details[point.id]?.value ?? null;
   return known ?? ui.call('show', { point: point.id }).result.catch(() => null);
-}
-
-/** Empty when the disk has the name that it would get anyway. */
-function ownName({ disk, source: { path } }: ShownPoint, found: readonly FoundDisk[]): string {
-  const usual = namesOf(found)[path] ?? path.slice(path.lastIndexOf('/') + 1);
-  return disk === usual ? '' : disk;
 }
 
 export function backup(ui: Ui, { names }: Extract<Checked, { do: 'backup' }>, values: Values) {

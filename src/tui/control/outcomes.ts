@@ -91,7 +91,7 @@ export function describeConsolidation({ disks, failed, bytesFreed, seconds, ...r
 
 export function describeCopy({ to, files, folders, bytes, leftOut, seconds }: CopyOutResult): string[] {
   return [
-    `${counted(files, 'file')}, ${counted(folders, 'folder')}, ${formatSize(bytes)}, copied to ${printable(to)} in ${formatDuration(seconds)}`,
+    `copied to ${printable(to)}: ${counted(files, 'file')}, ${counted(folders, 'folder')}, ${formatSize(bytes)} in ${formatDuration(seconds)}`,
     ...(leftOut > 0 ? [`${leftOut} devices, sockets and pipes were left out`] : []),
   ];
 }

@@ -84,29 +84,41 @@ async function askSources(ui: Ui, back: Form, draft: JobDraft): Promise<void> {
 export function takeSources(ui: Ui, before: Form, { draft, names }: Step<'job-sources'>, values: Values) {
   const sources = sourcesOf(values, names);
   if (typeof sources === 'string') return ui.dispatch({ type: 'form-problem', problem: sources });
-  askWhen(ui, before, { ...draft, sources });
+  void askWhen(ui, before, { ...draft, sources });
 }
 
 /** Step 3: when, and where it finds the passphrase. */
-function askWhen(ui: Ui, back: Form, draft: JobDraft): void {
-  const isEncrypted = ui.state.slots.contents.value?.encryption !== 'none';
+async function askWhen(ui: Ui, back: Form, draft: JobDraft): Promise<void> {
+  const title = `Save job ${draft.name}: when`;
+  const intent = { do: 'job-when', draft, isEncrypted: false } as const;
+  const wait = { title, doing: 'looking whether it takes a passphrase …', intent, back };
+  const isEncrypted = await waitFor(ui, wait, ui.call('isEncrypted', {}).result);
+  if (isEncrypted === null) return;
   ui.dispatch({
     type: 'form',
     form: newForm({
-      title: `Save job ${draft.name}: when`,
+      title,
       fields: [
         choiceField('time', 'It runs', times),
-        textField('own', 'Or else', '', '90m, or 30 1 * * *: minute hour day month weekday'),
+        textField('own', 'Or else', '', '90m, or as cron: 30 1 * * *'),
         ...(isEncrypted ? [textField('passwordFile', 'File with the passphrase', '', '/etc/strata/pass')] : []),
       ],
       does: 'next',
-      intent: { do: 'job-when', draft },
+      intent: { ...intent, isEncrypted },
       back,
     }),
   });
 }
 
-export async function takeWhen(ui: Ui, before: Form, { draft }: Step<'job-when'>, values: Values): Promise<void> {
+export async function takeWhen(
+  ui: Ui,
+  before: Form,
+  { draft, isEncrypted }: Step<'job-when'>,
+  values: Values,
+): Promise<void> {
+  if (isEncrypted && values.passwordFile?.trim() === '') {
+    return ui.dispatch({ type: 'form-problem', problem: 'it runs without you: which file has the passphrase?' });
+  }
   const time = values.own?.trim() || (values.time ?? '');
   const isCalendar = /\s/.test(time);
   const timed: JobDraft = {

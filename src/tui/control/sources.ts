@@ -13,9 +13,8 @@ const all = '*';
 /** The fields; `before`: what is ticked, or named, to begin with. */
 export function sourceFields(found: readonly FoundDisk[], before: readonly string[] = []): Field[] {
   const usable = found.filter(({ obstacle }) => obstacle === null);
-  const isTicked = ({ path, name }: FoundDisk) => before.includes(path) || before.includes(`/dev/${name}`);
-  const ticked = usable.filter(isTicked);
-  const others = before.filter((path) => !ticked.some((disk) => disk.path === path || `/dev/${disk.name}` === path));
+  const ticked = usable.filter((disk) => before.some((path) => isAt(disk, path)));
+  const others = before.filter((path) => !ticked.some((disk) => isAt(disk, path)));
   return [
     severalField(
       'disks',
@@ -23,13 +22,32 @@ export function sourceFields(found: readonly FoundDisk[], before: readonly strin
       [{ value: all, label: 'all disks, whole' }, ...usable.map((disk) => ({ value: disk.path, label: lineOf(disk) }))],
       ticked.map(({ path }) => path),
     ),
-    textField('others', 'Other sources', others.map(asWord).join(' '), 'a path, or several with blanks between'),
+    textField(
+      'others',
+      'Other sources',
+      others.map((path) => `${asWord(path)} `).join(''),
+      'a path, or several with blanks between',
+    ),
   ];
 }
 
-/** Names of disks that are found by another path than that of their name. */
-export function namesOf(found: readonly FoundDisk[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(found.map(({ path, name }) => [path, name]));
+/** The disk that was backed up from a path before. */
+interface Known {
+  readonly path: string;
+  readonly disk: string;
+}
+
+/** Names of disks by the paths that they are found by; one that was backed up before keeps its name. */
+export function namesOf(found: readonly FoundDisk[], known?: Known): Readonly<Record<string, string>> {
+  const nameOf = (disk: FoundDisk) => (known !== undefined && isAt(disk, known.path) ? known.disk : disk.name);
+  return {
+    ...(known === undefined ? {} : { [known.path]: known.disk }),
+    ...Object.fromEntries(found.map((disk) => [disk.path, nameOf(disk)])),
+  };
+}
+
+function isAt({ path, name }: FoundDisk, wanted: string): boolean {
+  return path === wanted || `/dev/${name}` === wanted;
 }
 
 /** Which disks cannot be backed up, and why. */

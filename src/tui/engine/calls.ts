@@ -161,6 +161,10 @@ export const calls = {
     const { removeKeyJob } = await import('../../jobs/keys.ts');
     return removeKeyJob(access, { id, dryRun: false });
   },
+  async isEncrypted({ access }: Context, _request: object) {
+    const { isEncrypted } = await import('../../jobs/access.ts');
+    return isEncrypted(access);
+  },
   addJob(context: Context, request: NewJob) {
     return saveJob(context, request, false);
   },

@@ -3,9 +3,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 
 let early: ChildProcess | undefined;
 
-/** Starts an engine for who asks for one soon. When nobody does, this process can end, and the engine with it. */
-export function startEarly(): void {
-  early = start();
+/**
+ * Starts an engine for who asks for one soon; `location`: of the repository, when it can derive its key meanwhile. When nobody
+ * asks, this process can end, and the engine with it.
+ */
+export function startEarly(location: string | null): void {
+  early = start(location === null ? [] : [location]);
   early.unref();
   early.channel?.unref();
 }
@@ -14,16 +17,16 @@ export function startEarly(): void {
 export function startEngine(): ChildProcess {
   const child = early;
   early = undefined;
-  if (child === undefined || !child.connected) return start();
+  if (child === undefined || !child.connected) return start([]);
   child.ref();
   child.channel?.ref();
   return child;
 }
 
-function start(): ChildProcess {
+function start(words: readonly string[]): ChildProcess {
   const [, program = ''] = process.argv;
   // A group of its own: keys that the terminal turns into signals are not for it.
-  return fork(program, [engineWord], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  return fork(program, [engineWord, ...words], { detached: true, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
 }
 
 /** The word by which the program becomes an engine; not for people. */

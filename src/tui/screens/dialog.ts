@@ -151,7 +151,8 @@ function choiceLines(
   const signs = field.options.map((option): Line => {
     const isChosen = option.value === field.value;
     const sign = glyphs.chosen[isChosen ? 0 : 1];
-    return [span(`  ${sign} ${printable(option.label)}`, isChosen && isFocused ? 'accent' : 'text')];
+    const front = isOnOneLine(field) ? ' ' : '  ';
+    return [span(`${front}${sign} ${printable(option.label)}`, isChosen && isFocused ? 'accent' : 'text')];
   });
   return isOnOneLine(field) ? [[label, ...signs.flat()]] : [[label], ...signs];
 }

@@ -25,7 +25,6 @@ export function repository(state: State, look: Look): Line[] {
     .at(-1);
   const facts: Line[] = [
     fact('repository', value.location),
-    fact('id', `${value.id}, blocks of ${formatSize(value.blockSize)}`),
     fact('packs', `${packs.count}, ${formatSize(packs.bytes)}`),
     fact(
       'trash',
@@ -41,8 +40,9 @@ export function repository(state: State, look: Look): Line[] {
     ...(workers.length === 0
       ? [fact('at work', 'nobody')]
       : workers.map((worker) => fact('at work', workerText(worker, now), worker.dead ? 'error' : 'accent'))),
+    fact('id', `${value.id}, blocks of ${formatSize(value.blockSize)}`),
   ];
-  const shown = facts.slice(0, Math.max(1, look.height - Math.min(forgotten.length + 2, 6)));
+  const shown = facts.slice(0, Math.max(1, look.height - Math.min(forgotten.length + 2, 5)));
   if (forgotten.length === 0) return [...shown, line(''), line(' No forgotten point can be brought back.', 'muted')];
   const list = { columns: columnsOf(state), rows: forgotten, cursor: state.cursors.repository ?? 0 };
   return [

@@ -50,7 +50,7 @@ export type Checked =
   | { readonly do: 'serve'; readonly point: ListedPoint; readonly chosen: Readonly<Record<string, string>> | null }
   | { readonly do: 'job-what' }
   | { readonly do: 'job-sources'; readonly draft: JobDraft; readonly names: Readonly<Record<string, string>> }
-  | { readonly do: 'job-when'; readonly draft: JobDraft }
+  | { readonly do: 'job-when'; readonly draft: JobDraft; readonly isEncrypted: boolean }
   | { readonly do: 'job-keep'; readonly draft: JobDraft }
   | { readonly do: 'add-job'; readonly request: NewJob }
   | { readonly do: 'keys' }

@@ -23,7 +23,7 @@ import {
 /** Lines of the log that are kept. */
 const logKept = 1000;
 /** Milliseconds that a notice stands; what went wrong has to be read at night, over a slow line. */
-const noticeStands = { text: 4000, warn: 8000, error: 15_000 } as const;
+const noticeStands = { text: 5000, ok: 10_000, warn: 10_000, error: 15_000 } as const;
 
 export type Move = { readonly by: number } | { readonly halfPages: number } | { readonly to: 'first' | 'last' };
 
@@ -207,7 +207,7 @@ export function reduce(state: State, action: Action): State {
 }
 
 function standsOf(role: Role): number {
-  return role === 'warn' || role === 'error' ? noticeStands[role] : noticeStands.text;
+  return role === 'ok' || role === 'warn' || role === 'error' ? noticeStands[role] : noticeStands.text;
 }
 
 function go(state: State, screen: ScreenName, from: 'tab' | 'here'): State {

@@ -112,7 +112,7 @@ describe('a job', () => {
 test('a notice goes by itself', () => {
   const said = apply(empty, [{ type: 'notice', text: 'x', role: 'ok', now }]);
   expect(apply(said, [{ type: 'tick', now: now + 1000 }]).notice?.text).toBe('x');
-  expect(apply(said, [{ type: 'tick', now: now + 5000 }]).notice).toBeNull();
+  expect(apply(said, [{ type: 'tick', now: now + 10_000 }]).notice).toBeNull();
 });
 
 test('a hundred thousand points are filtered, and drawn from the middle, without being gone through again', () => {

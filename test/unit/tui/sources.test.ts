@@ -29,8 +29,12 @@ const names = namesOf(found);
 
 describe('sources', () => {
   test('a disk that was backed up is ticked by any of its names, what is no disk is written out', () => {
-    expect(entered(['/dev/sda', '/a b.img'])).toEqual({ disks: '/dev/disk/by-id/ata-1', others: "'/a b.img'" });
-    expect(entered(['/dev/sdc'])).toEqual({ disks: '', others: '/dev/sdc' });
+    expect(entered(['/dev/sda', '/a b.img'])).toEqual({ disks: '/dev/disk/by-id/ata-1', others: "'/a b.img' " });
+    expect(entered(['/dev/sdc'])).toEqual({ disks: '', others: '/dev/sdc ' });
+    expect(namesOf(found, { path: '/dev/sda', disk: 'root' })).toMatchObject({
+      '/dev/disk/by-id/ata-1': 'root',
+      '/dev/sdb': 'sdb',
+    });
     expect(obstaclesOf(found)).toEqual(['Not to be had: sdc: holds the repository.']);
   });
 
