@@ -23,13 +23,7 @@ export function runCommand(
   words: readonly string[],
   { limit, env = {}, mostOutput = 65_536 }: CommandOptions,
 ): Promise<Ended> {
-  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
-  // Not in our group: an interrupt from the terminal is for us to act on, and what thaws must run all the same.
-  const child = spawn(program, words, {
-    env: { ...process.env, PATH: path, LC_ALL: 'C', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const child = start(program, words, env);
   return new Promise((resolve) => {
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
@@ -50,12 +44,77 @@ export function runCommand(
     }, limit);
     child.on('error', ({ message }) => end(null, message));
     child.on('close', (code, signal) => {
-      // The last line of dmsetup says nothing.
-      const lines = output.stderr.split('\n').map((line) => line.trim());
-      const said = lines.filter((line) => line !== '' && line !== 'Command failed.').at(-1) ?? '';
-      end(code, said || (signal === null ? `it ended with ${code}` : `it was ended by ${signal}`));
+      end(code, lastSaid(output.stderr) || endOf(code, signal));
     });
   });
+}
+
+/**
+ * Runs a program to its end and hands on what it prints, piece by piece. It is killed when nothing came for `limit`
+ * milliseconds, and when the signal comes. Throws only what `take` threw: then it is killed, too.
+ */
+export function readCommand(
+  program: string,
+  words: readonly string[],
+  { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
+  take: (piece: Buffer) => void,
+): Promise<Omit<Ended, 'stdout'>> {
+  const child = start(program, words, {});
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const stop = (then: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', interrupt);
+      killGroup(child.pid);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      then();
+    };
+    const interrupt = () => stop(() => resolve({ code: null, trouble: 'it was interrupted' }));
+    const timer = setTimeout(() => {
+      stop(() => resolve({ code: null, trouble: `nothing came of it for ${limit / 1000} s` }));
+    }, limit);
+    if (signal.aborted) interrupt();
+    signal.addEventListener('abort', interrupt);
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-65_536);
+    });
+    child.stdout.on('data', (piece: Buffer) => {
+      timer.refresh();
+      try {
+        take(piece);
+      } catch (error) {
+        stop(() => reject(error));
+      }
+    });
+    child.on('error', ({ message }) => stop(() => resolve({ code: null, trouble: message })));
+    child.on('close', (code, end) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', interrupt);
+      resolve({ code, trouble: lastSaid(said) || endOf(code, end) });
+    });
+  });
+}
+
+function start(program: string, words: readonly string[], env: Readonly<Record<string, string>>) {
+  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+  // Not in our group: an interrupt from the terminal is for us to act on, and what thaws must run all the same.
+  return spawn(program, words, {
+    env: { ...process.env, PATH: path, LC_ALL: 'C', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+}
+
+/** The last line that says something: those of dmsetup and zfs do not. */
+function lastSaid(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const idle = ['', 'Command failed.', 'no snapshots were created'];
+  return lines.filter((line) => !idle.includes(line)).at(-1) ?? '';
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+  return signal === null ? `it ended with ${code}` : `it was ended by ${signal}`;
 }
 
 /** Kills a process started in a group of its own, with all of that; it may be gone. */

@@ -104,7 +104,7 @@ async function readAndCommit(
 }
 
 async function askTracker(
-  { order, hints, emit, warn }: Task,
+  { order, hints, emit, warn, signal }: Task,
   { manifest }: Parent,
   taken: Taken,
   allocation: DiskAllocation | null,
@@ -113,7 +113,7 @@ async function askTracker(
   const given = hints === null ? null : { path: order.changedExtents ?? '', content: hints };
   const { tracker: policy, bitmap } = order;
   const asked = { policy, hints: given, bitmap, parent: manifest, distrusted };
-  const tracking = await track({ ...asked, taken, allocation, warn });
+  const tracking = await track({ ...asked, taken, allocation, warn, signal });
   const { tracker, unchanged, recorded } = tracking;
   if (recorded !== null) emit({ event: 'tracked', tracker, unchanged: bytesIn(unchanged), reason: recorded.reason });
   return tracking;

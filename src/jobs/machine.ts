@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { stateOf, type TracingDriver, toolTrouble, tracingDrivers } from '../backup/tracing/drivers.ts';
+import { pools } from '../backup/zfs/tool.ts';
 import { reasonOf } from '../errors.ts';
 import { whyNoDevice } from '../mount/drivers/dev-fuse.ts';
 import { bytesOfCopies, cachesOfStorage } from '../repository/stores/cache-room.ts';
@@ -52,12 +53,6 @@ const tools: readonly Tool[] = [
   { name: 'Btrfs', command: 'btrfs', use: 'snapshots of Btrfs subvolumes', remedy: 'apt-get install btrfs-progs' },
   { name: 'fsfreeze', command: 'fsfreeze', use: 'freezing file systems', remedy: 'apt-get install util-linux' },
   {
-    name: 'ZFS',
-    command: 'zfs',
-    use: 'snapshots on ZFS, which are not made yet',
-    remedy: 'apt-get install zfsutils-linux (in the contrib section)',
-  },
-  {
     name: 'qemu-img',
     command: 'qemu-img',
     use: 'checking images of other formats',
@@ -74,6 +69,7 @@ export async function examineMachine(): Promise<Ability[]> {
     await examineCopies(),
     ability(loops, (await isUsable(loopControl, constants.R_OK | constants.W_OK)) ? loopControl : null),
     await examineReflink(),
+    await examineZfs(),
     ability(mapper, (await isUsable(mapperInUse, constants.R_OK)) ? '/dev/mapper' : null),
     ...(await Promise.all(tracingDrivers.map(examineDriver))),
     ...(await examineWithoutRoot()),
@@ -126,6 +122,21 @@ async function examineReflink(): Promise<Ability> {
     remedy: 'keep image files on XFS or Btrfs',
   };
   return ability(wanted, able.length === 0 ? null : able.join(' '));
+}
+
+async function examineZfs(): Promise<Ability> {
+  const wanted = {
+    name: 'ZFS',
+    use: 'snapshots of volumes and image files on ZFS, and what changed in them',
+    remedy: 'apt-get install zfsutils-linux (in the contrib section)',
+  };
+  if ((await findCommand('zfs')) === null) return ability(wanted, null);
+  try {
+    const found = await pools();
+    return ability(wanted, found.length === 0 ? 'no pool is imported' : found.join(' '));
+  } catch (error) {
+    return ability({ ...wanted, remedy: reasonOf(error) }, null);
+  }
 }
 
 /** A driver that follows what is written to mounted devices. */

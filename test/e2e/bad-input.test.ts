@@ -102,10 +102,10 @@ const cases: Readonly<Record<string, Case>> = {
     message: /no snapshot of .*disk.img can be made: freeze: it is no block device/,
   },
   'a snapshot provider that is not there': {
-    words: ['backup', at('disk.img'), '--snapshot', 'zfs'],
+    words: ['backup', at('disk.img'), '--snapshot', 'vss'],
     code: 2,
     message:
-      /there is no snapshot provider zfs; there are reflink, btrfs, thin, lvm, iterate, dattobd, elastio-snap, dm-snapshot, freeze/,
+      /there is no snapshot provider vss; there are reflink, btrfs, zfs, thin, lvm, iterate, dattobd, elastio-snap, dm-snapshot, freeze/,
   },
   'a policy for allocation maps that is none': {
     words: ['backup', at('disk.img'), '--allocation', 'some'],
@@ -120,7 +120,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a tracker that is not there': {
     words: ['backup', at('disk.img'), '--tracker', 'usn'],
     code: 2,
-    message: /there is no tracker usn; there are reflink, thin, dattobd, elastio-snap, hints/,
+    message: /there is no tracker usn; there are reflink, zfs, thin, dattobd, elastio-snap, hints/,
   },
 
   'no repository named': { words: ['points'], repo: null, code: 2, message: /no repository was named; use --repo/ },

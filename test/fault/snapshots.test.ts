@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Bench, openBench } from '../e2e/strata.ts';
 import { standIn } from '../unit/backup/tracing/stand-in.ts';
+import { zfsStandIn } from '../unit/backup/zfs/stand-in.ts';
 import { attach, hasLoop, mount, mountNew } from '../unit/loop.ts';
 import { scratchFolder } from '../unit/scratch.ts';
 
@@ -101,6 +102,29 @@ describe.skipIf(!hasLoop)('snapshots of backups that broke off (need root and lo
     await bench.events([...words, '--tracker', 'off'], { env: environment });
     expect([...files(), ...minors(), ...(await records(bench))]).toEqual([]);
   });
+
+  it('by a stand-in for zfs are cleared, and what the tracker needs is kept', async () => {
+    const pool = await zfsStandIn();
+    const { environment: env } = pool;
+    const [one, two] = [pool.volume('tank/a', mib), pool.volume('tank/b c', mib)];
+    for (const device of [one, two]) await writeFile(device, Buffer.alloc(mib, 7));
+    const words = ['backup', one, '--repo', repo, '--machine', 'm', '--json'];
+    for (const step of ['held', 'show', 'keep']) {
+      const killed = await bench.strata(words, { env: { ...env, STRATA_FAILPOINT: `snapshot.${step}:1:kill` } });
+      expect(killed.code, step).toBe(null);
+      const [result] = (await bench.events(words, { env })).slice(-1);
+      expect(result, step).toMatchObject({ snapshot: 'zfs', warnings: [] });
+      expect(pool.known().sort(), step).toEqual(['tank/a', result.tracking.kept.path, 'tank/b c']);
+    }
+    await bench.events([...words, '--tracker', 'off'], { env });
+    const both = ['backup', one, two, '--repo', repo, '--machine', 'm', '--tracker', 'off', '--json'];
+    const joint = { ...env, STRATA_FAILPOINT: 'snapshot.show:2:kill' };
+    expect((await bench.strata(both, { env: joint })).code).toBe(null);
+    expect(pool.known().filter((known) => known.includes('@'))).toHaveLength(2);
+    expect((await bench.events(both, { env })).at(-1)).toMatchObject({ oneInstant: true });
+    expect(pool.known().sort()).toEqual(['tank/a', 'tank/b c']);
+    expect(await records(bench)).toEqual([]);
+  }, 180_000);
 
   it('of several disks let all of them go on, and are cleared', async () => {
     const { folder } = await mountNew('xfs');

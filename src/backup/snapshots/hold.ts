@@ -2,7 +2,8 @@
  * Several sources, none of which is written to while snapshots of them are made: so all of these show one instant, any
  * that lies between the moment in which the last of them stood still and the one in which the first went on.
  *
- * A device of device-mapper is suspended, and of an image the file systems that are mounted from it are frozen. It is
+ * A device of device-mapper is suspended, and of an image or a volume of ZFS the file systems that are mounted from it are
+ * frozen. It is
  * never done to what the system or this run needs. The making of a snapshot may itself let its source go on, which harms
  * nothing: that instant has passed then. What stands still is written down before, as snapshots are.
  */
@@ -28,9 +29,10 @@ export async function holdingOf(
   provider: ProviderName,
 ): Promise<Holding> {
   const found = await stat(source.path, { bigint: true });
-  if (provider === 'reflink' || provider === 'btrfs') {
+  if (provider === 'reflink' || provider === 'btrfs' || provider === 'zfs') {
     const devices = new Set<string>();
-    for (const loop of await loopsOf(found)) for (const device of await devicesOn(loop)) devices.add(device);
+    const roots = source.kind === 'file' ? await loopsOf(found) : [deviceName(found.rdev)];
+    for (const root of roots) for (const device of await devicesOn(root)) devices.add(device);
     const places = await writableFileSystems(devices);
     if (places.length === 0) return { obstacle: 'nobody can tell who writes to it' };
     const obstacle = await whatMustGoOn(devices, needed);

@@ -18,6 +18,7 @@ export type Consistency = (typeof consistencies)[number];
 export const providerNames = [
   'reflink',
   'btrfs',
+  'zfs',
   'thin',
   'lvm',
   'iterate',
@@ -46,6 +47,8 @@ export interface SnapshotWish {
   readonly needed: readonly string[];
   /** Ends what takes long. */
   readonly signal: AbortSignal;
+  /** The id of what several disks have in common, out of which this snapshot comes; without: it is made for itself. */
+  readonly joint?: string | undefined;
 }
 
 /** A snapshot as its provider has made it. */
@@ -56,6 +59,8 @@ export interface View {
   readonly lost?: AbortSignal;
   /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
   proven(): Promise<void>;
+  /** What it is called by the tools that made it. */
+  readonly named?: string;
   /** Of a snapshot by a driver that follows what is written to the source. */
   readonly traced?: Traced;
 }

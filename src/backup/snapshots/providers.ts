@@ -8,10 +8,12 @@ import type { ProviderName, SnapshotProvider } from './provider.ts';
 import { reflink } from './reflink.ts';
 import { thin } from './thin.ts';
 import { dattobd, elastioSnap } from './traced.ts';
+import { zfs } from './zfs.ts';
 
 export const providers: readonly SnapshotProvider[] = [
   reflink,
   btrfs,
+  zfs,
   thin,
   lvm,
   iterate,

@@ -45,6 +45,8 @@ export interface HeldRecord {
   keep(): Promise<void>;
   /** The snapshot is gone. */
   close(): Promise<void>;
+  /** It could not be removed: that is left to whoever comes next. */
+  leave(): Promise<void>;
 }
 
 /** Where the records are: STRATA_SNAPSHOT_DIR, for root below /var/lib/strata, for others below XDG_STATE_HOME. */
@@ -81,6 +83,7 @@ export async function beginRecord(
         await rm(path, { force: true });
         await held.close();
       },
+      leave: () => held.close(),
     };
   } catch (error) {
     throw fromSystem(error, `cannot write ${path}`);

@@ -14,7 +14,7 @@ export interface SnapshotOrder {
   readonly owner: SnapshotOwner;
   /** Where records are. */
   readonly records: string;
-  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed' | 'signal'>;
+  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed' | 'signal' | 'joint'>;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
 }
@@ -31,6 +31,8 @@ export interface Taken {
   readonly time: string;
   /** Comes when it is known before the end that it does not hold. */
   readonly lost: AbortSignal;
+  /** What the snapshot is called by the tools that made it; null where that tells no more than the view. */
+  readonly named: string | null;
   /** Of a snapshot by a driver that follows the source; null of others. */
   readonly traced: Traced | null;
   /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
@@ -81,7 +83,7 @@ export function live(source: Source): Taken {
   const time = new Date().toISOString();
   return {
     ...{ provider: 'off', consistency: 'none', view: source, id: null, time },
-    ...{ lost: never(), traced: null, proven: nothing, finish: nothing, keep: nothing, note: noteless },
+    ...{ lost: never(), named: null, traced: null, proven: nothing, finish: nothing, keep: nothing, note: noteless },
     rest: async () => null,
   };
 }
@@ -124,7 +126,10 @@ async function take(
   const note = (more: readonly string[]) => beginRecord(records, { ...known, id: newSnapshotId(), places: more });
   const record = await beginRecord(records, { ...known, id, places });
   const finish = async (end: SnapshotEnd) => {
-    await provider.end(places, end, id);
+    await provider.end(places, end, id).catch(async (error: unknown) => {
+      await record.leave();
+      throw error;
+    });
     await record.close();
     emit({ event: 'snapshot', act: 'removed', provider: name, source: source.path });
   };
@@ -134,14 +139,14 @@ async function take(
     emit({ event: 'snapshot', act: 'kept', provider: name, source: source.path });
   };
   try {
-    const { path, proven, lost = never(), traced = null } = await provider.create(whole, places);
+    const { path, proven, lost = never(), named = null, traced = null } = await provider.create(whole, places);
     const time = new Date().toISOString();
     const view = { ...source, input: path, size: await sizeOf(path), mountedAt: [] };
     emit({ event: 'snapshot', act: 'created', provider: name, source: source.path, consistency });
-    return { provider: name, consistency, view, id, time, lost, traced, proven, finish, rest, keep, note };
+    return { provider: name, consistency, view, id, time, lost, named, traced, proven, finish, rest, keep, note };
   } catch (error) {
     // What is left all the same is cleared by the next run, for its record stays.
-    await provider.end(places, 'abort', id).then(record.close, () => undefined);
+    await provider.end(places, 'abort', id).then(record.close, record.leave);
     throw error;
   }
 }

@@ -2,18 +2,22 @@
  * Snapshots of several disks that show one instant, where that can be had.
  *
  * What can be made to stand still does (hold.ts). Of the rest one snapshot is made in that time, at a moment that is the
- * instant of all: that of one disk, or of all image files in one Btrfs subvolume at once, from which each then gets its
- * own. Whatever is left has an instant of its own, which is told.
+ * instant of all: that of one disk, of all image files in one Btrfs subvolume at once, from which each then gets its own,
+ * or of all that lies in one pool of ZFS. Whatever is left has an instant of its own, which is told.
  */
 import { realpath, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { isStrataError, reasonOf } from '../../errors.ts';
 import type { Warning } from '../../repository/events.ts';
+import type { Source } from '../source.ts';
+import { placeOf } from '../zfs/place.ts';
+import { nameFor, poolOf } from '../zfs/tool.ts';
 import { btrfs, snapshotSubvolume, subvolumeOf } from './btrfs.ts';
 import { Hold, holdingOf } from './hold.ts';
 import type { SnapshotProvider } from './provider.ts';
 import { beginRecord, newSnapshotId } from './records.ts';
 import { foreseeProvider, type SnapshotOrder, type Taken, takeSnapshot } from './take.ts';
+import { snapshotTogether, zfs } from './zfs.ts';
 
 /** How a disk comes to the common instant. */
 export interface PlannedDisk {
@@ -24,11 +28,16 @@ export interface PlannedDisk {
   readonly part: 'still' | 'held' | 'moment' | 'apart';
   /** What of it is held. */
   readonly places: readonly string[];
-  /** The Btrfs subvolume that it lies in, when one snapshot of that can stand for those of several. */
-  readonly subvolume: string | null;
+  /** What it has in common with others, when those can be had at once. */
+  readonly common: Common | null;
   /** Why it has an instant of its own; null when it need not. */
   readonly apart: string | null;
 }
+
+/** The Btrfs subvolume that disks lie in, or the pool of ZFS and the dataset of this one. */
+type Common =
+  | { readonly kind: 'subvolume'; readonly at: string }
+  | { readonly kind: 'pool'; readonly at: string; readonly dataset: string };
 
 /** What came of one disk. */
 export interface Frozen {
@@ -51,7 +60,8 @@ export async function planTogether(orders: readonly SnapshotOrder[]): Promise<re
   for (const disk of disks.filter(({ part, provider }) => part === 'apart' && provider !== null)) {
     // What takes long would hold all others for as long.
     if (disk.provider?.name === 'iterate') continue;
-    const unit = disk.subvolume ?? `disk ${disk.order.source.path}`;
+    const { common, order } = disk;
+    const unit = common === null ? `disk ${order.source.path}` : `${common.kind} ${common.at}`;
     units.set(unit, [...(units.get(unit) ?? []), disk]);
   }
   const [largest] = [...units.values()].sort((a, b) => b.length - a.length);
@@ -62,7 +72,7 @@ export async function planTogether(orders: readonly SnapshotOrder[]): Promise<re
 
 async function planOne(order: SnapshotOrder): Promise<PlannedDisk> {
   const provider = await foreseeProvider(order);
-  const bare = { order, provider, places: [], subvolume: null };
+  const bare = { order, provider, places: [], common: null };
   if (provider === null) return { ...bare, part: 'apart', apart: readAsItIs };
   if (provider.name === 'freeze') return { ...bare, part: 'still', apart: null };
   if (provider.name === 'iterate')
@@ -70,14 +80,19 @@ async function planOne(order: SnapshotOrder): Promise<PlannedDisk> {
   const { source, wish } = order;
   const holding = await holdingOf({ source, needed: wish.needed }, provider.name);
   if ('places' in holding) return { ...bare, part: 'held', places: holding.places, apart: null };
-  return { ...bare, part: 'apart', apart: holding.obstacle, subvolume: await commonSubvolume(order, provider) };
+  return { ...bare, part: 'apart', apart: holding.obstacle, common: await commonOf(order, provider) };
 }
 
-async function commonSubvolume({ source, wish }: SnapshotOrder, { name }: SnapshotProvider): Promise<string | null> {
+async function commonOf({ source, wish }: SnapshotOrder, { name }: SnapshotProvider): Promise<Common | null> {
+  if (name === 'zfs') {
+    const place = await placeOf(source);
+    return typeof place === 'string' ? null : { kind: 'pool', at: poolOf(place.dataset), dataset: place.dataset };
+  }
   if (name !== 'reflink' && name !== 'btrfs') return null;
   if ((await statfs(source.path)).type !== btrfsMagic) return null;
   if ((await btrfs.obstacle({ ...wish, source, id: newSnapshotId() })) !== null) return null;
-  return subvolumeOf(source.path);
+  const at = await subvolumeOf(source.path);
+  return at === null ? null : { kind: 'subvolume', at };
 }
 
 /** Makes the snapshots, in the order of the plan; what fails is told of each. */
@@ -109,7 +124,9 @@ async function takeAll(
   try {
     const moment = of('moment');
     const [first] = moment;
-    if (moment.length > 1 && first?.subvolume) await takeOfSubvolume(moment, first.subvolume, found, warn);
+    const common = moment.length > 1 ? (first?.common ?? null) : null;
+    if (common?.kind === 'subvolume') await takeOfSubvolume(moment, common.at, found, warn);
+    else if (common?.kind === 'pool') await takeOfPool(moment, found, warn);
     else for (const disk of moment) await takeAlone(disk, null);
     for (const disk of held) {
       const before = hold instanceof Hold ? await hold.trouble(disk.places) : hold;
@@ -132,12 +149,17 @@ async function takeAll(
   for (const disk of of('apart')) await takeAlone(disk, disk.apart);
 }
 
-async function takeOne({ order }: PlannedDisk, apart: string | null, input = order.source.input): Promise<Frozen> {
+async function takeOne(
+  { order }: PlannedDisk,
+  apart: string | null,
+  { input, joint }: { readonly input?: Source['input']; readonly joint?: string } = {},
+): Promise<Frozen> {
   try {
     // Who looked at a source before knows it by identity.
-    const source = input === order.source.input ? order.source : { ...order.source, input };
-    const taken = await takeSnapshot({ ...order, source });
-    if (taken.provider !== 'off') return { outcome: taken, apart };
+    const source = input === undefined ? order.source : { ...order.source, input };
+    const taken = await takeSnapshot({ ...order, source, wish: { ...order.wish, joint } });
+    const isOther = joint !== undefined && taken.provider !== 'zfs';
+    if (taken.provider !== 'off') return { outcome: taken, apart: isOther ? 'its snapshot is another one' : apart };
     return { outcome: { ...taken, view: order.source }, apart: apart ?? readAsItIs };
   } catch (failure) {
     return { outcome: { failure }, apart: null };
@@ -187,14 +209,40 @@ async function takeOfSubvolume(
     apart = reasonOf(error);
   }
   for (const disk of disks) {
-    const { path, input } = disk.order.source;
-    found.set(
-      disk,
-      await takeOne(disk, apart, apart === null ? join(place, relative(root, await realpath(path))) : input),
-    );
+    const input = join(place, relative(root, await realpath(disk.order.source.path)));
+    found.set(disk, await takeOne(disk, apart, apart === null ? { input } : {}));
   }
-  await btrfs.end([place], 'success', id).then(record.close, (error: unknown) => {
+  await btrfs.end([place], 'success', id).then(record.close, async (error: unknown) => {
+    await record.leave();
     warn({ code: 'CLEANUP', message: `the snapshot ${place} is still there: ${reasonOf(error)}` });
+  });
+}
+
+/** One snapshot of each dataset, all at once, which each disk then holds for itself. */
+async function takeOfPool(
+  disks: readonly PlannedDisk[],
+  found: Map<PlannedDisk, Frozen>,
+  warn: (warning: Warning) => void,
+): Promise<void> {
+  const [
+    {
+      order: { source, owner, records },
+    },
+  ] = disks as [PlannedDisk];
+  const id = newSnapshotId();
+  const datasets = disks.flatMap(({ common }) => (common?.kind === 'pool' ? [common.dataset] : []));
+  const places = [...new Set(datasets)].map((dataset) => `${dataset}@${nameFor(id)}`);
+  const record = await beginRecord(records, { id, provider: 'zfs', source: source.path, owner, places });
+  let apart: string | null = null;
+  try {
+    await snapshotTogether(places, id);
+  } catch (error) {
+    apart = reasonOf(error);
+  }
+  for (const disk of disks) found.set(disk, await takeOne(disk, apart, apart === null ? { joint: id } : {}));
+  await zfs.end(places, 'success', id).then(record.close, async (error: unknown) => {
+    await record.leave();
+    warn({ code: 'CLEANUP', message: `the snapshots ${places.join(', ')} are still there: ${reasonOf(error)}` });
   });
 }
 

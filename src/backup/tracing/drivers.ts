@@ -7,11 +7,11 @@
  * Going from there to the next snapshot it writes down in the old file which blocks changed between the two (cow-file.ts).
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fail, fromSystem, reasonOf } from '../../errors.ts';
 import { blockDeviceAt } from '../../repository/devices.ts';
 import { runCommand } from '../command.ts';
+import { placed } from '../driver-root.ts';
 import { type DriverState, parseDriverState, type Tracer } from './driver-state.ts';
 
 export interface TracingDriver {
@@ -89,9 +89,4 @@ export async function toolTrouble({ tool, name }: TracingDriver): Promise<string
   return code === null && trouble.includes('ENOENT')
     ? `the command ${tool} is missing, which comes with ${name}`
     : trouble;
-}
-
-/** Tests play a driver in a folder of their own. */
-function placed(path: string): string {
-  return join(process.env.STRATA_DRIVER_ROOT || '/', path);
 }

@@ -13,6 +13,7 @@ import { reflinkTracker } from './reflink.ts';
 import { thinTracker } from './thin.ts';
 import { dattobdTracker, elastioSnapTracker } from './traced.ts';
 import type { Tracker, TrackerName } from './tracker.ts';
+import { zfsTracker } from './zfs.ts';
 
 export interface TrackingOrder {
   readonly policy: string;
@@ -26,6 +27,8 @@ export interface TrackingOrder {
   /** What the file systems said of the snapshot; null when they were not asked. */
   readonly allocation: DiskAllocation | null;
   readonly warn: (warning: Warning) => void;
+  /** Ends what takes long. */
+  readonly signal: AbortSignal;
 }
 
 export interface Distrusted {
@@ -44,7 +47,7 @@ export interface Tracking {
 }
 
 /** Each goes with the provider of its name. */
-const ofProviders: readonly Tracker[] = [reflinkTracker, thinTracker, dattobdTracker, elastioSnapTracker];
+const ofProviders: readonly Tracker[] = [reflinkTracker, zfsTracker, thinTracker, dattobdTracker, elastioSnapTracker];
 
 /** Of the unchanged blocks one of a hundred is read, but not more than a part of what changed, and a few at least. */
 const auditShare = 0.01;
@@ -53,7 +56,7 @@ const auditAtLeast = 8;
 
 /** Asks the tracker that the policy allows. */
 export async function track(order: TrackingOrder): Promise<Tracking> {
-  const { parent, taken, allocation, warn, distrusted } = order;
+  const { parent, taken, allocation, warn, distrusted, signal } = order;
   const tracker = chosen(order);
   if (tracker === null) return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: null };
   if (distrusted?.tracker === tracker.name) {
@@ -68,7 +71,7 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
   if (tracker.missesDiscards && (await missesDiscards(taken.view.path, allocation))) {
     return whole(`${tracker.name} does not note what is discarded, and no map says what is still used`, more);
   }
-  const changes = await tracker.since(parent, taken);
+  const changes = await tracker.since(parent, taken, signal);
   if ('unknown' in changes) {
     // Whoever keeps bitmaps wants to know when they serve for nothing.
     if (tracker.name === 'nbd-bitmap') warn(untracked(changes.unknown));

@@ -58,13 +58,13 @@ export function addBackup(program: Command): void {
     .option('--full', 'store a full point, even if there is one to build on')
     .option(
       '--snapshot <policy>',
-      'auto, required, off, or a provider: reflink, btrfs, thin, lvm, iterate, dattobd, elastio-snap, dm-snapshot, freeze',
+      'auto, required, off, or a provider: reflink, btrfs, zfs, thin, lvm, iterate, dattobd, elastio-snap, dm-snapshot, freeze',
       text,
       'auto',
     )
     .option(
       '--tracker <name>',
-      'auto, off, or a change tracker: reflink, thin, dattobd, elastio-snap, hints, nbd-bitmap (or nbd-bitmap:NAME)',
+      'auto, off, or a change tracker: reflink, zfs, thin, dattobd, elastio-snap, hints, nbd-bitmap (or nbd-bitmap:NAME)',
       text,
       'auto',
     )

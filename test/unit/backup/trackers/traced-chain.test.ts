@@ -6,7 +6,7 @@ import type { Taken } from '../../../../src/backup/snapshots/take.ts';
 import { dattobdTracker, elastioSnapTracker } from '../../../../src/backup/trackers/traced.ts';
 import type { Kept } from '../../../../src/backup/trackers/tracker.ts';
 import type { Manifest } from '../../../../src/repository/manifest.ts';
-import { scratchMemory } from '../../scratch.ts';
+import { quiet, scratchMemory } from '../../scratch.ts';
 import { writeCowFile } from '../tracing/cow-writer.ts';
 
 const mib = 1024 ** 2;
@@ -26,7 +26,8 @@ async function next(more: Partial<Traced> = {}, listed = 7): Promise<Traced> {
 async function since(traced: Traced | null, parentKept: Kept | undefined = kept, parentSize = size) {
   const parent = { size: parentSize, tracking: { since: null, reason: null, auditedBlocks: 0, kept: parentKept } };
   // Of both it is asked no more than this.
-  return dattobdTracker.since(parent as unknown as Manifest, { traced, view: { size } } as unknown as Taken);
+  const taken = { traced, view: { size } } as unknown as Taken;
+  return dattobdTracker.since(parent as unknown as Manifest, taken, quiet());
 }
 
 // 004-21
