@@ -12,6 +12,8 @@ const words = process.argv.slice(2);
 const { serveTui, startEngineFor } = await import('./commands/serve-tui.ts');
 if (!(await serveTui(words))) {
   startEngineFor(words);
+  const { unlockFor } = await import('./early-key.ts');
+  await unlockFor(words);
   const { run } = await import('./run.ts');
   await run(words);
 }

@@ -1,5 +1,6 @@
 /** The terminal UI's second process, ahead of all commands: each starts as early as it can, for a person waits for both. */
 import { engineWord, startEarly } from '../../tui/engine/start.ts';
+import { folderOf } from '../early-key.ts';
 
 /** Serves the process that draws, when this one was started for that. Says whether it was. */
 export async function serveTui(words: readonly string[]): Promise<boolean> {
@@ -18,12 +19,6 @@ export async function serveTui(words: readonly string[]): Promise<boolean> {
 /** Starts the engine when the line looks like one that opens the UI. One that nobody asks for ends with this process. */
 export function startEngineFor(words: readonly string[]): void {
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  if (isTerminal && (words.length === 0 || words.includes('tui'))) startEarly(placeIn(words));
-}
-
-/** The folder of a repository that only the environment names, with its passphrase; null: the line has to be read first. */
-function placeIn(words: readonly string[]): string | null {
-  const { STRATA_REPO: location, STRATA_PASSWORD: passphrase } = process.env;
-  if (!location || !passphrase || words.some((word) => word !== 'tui')) return null;
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(location) ? null : location;
+  if (isTerminal && (words.length === 0 || words.includes('tui')))
+    startEarly(words.every((word) => word === 'tui') ? (folderOf(words)?.location ?? null) : null);
 }
