@@ -5,7 +5,9 @@ import { fail } from '../errors.ts';
 import { diskName } from '../repository/manifest.ts';
 import { type AllocationPolicy, allocationPolicies } from './allocation/survey.ts';
 import { beginningBitmap } from './nbd/bitmap.ts';
+import type { NbdUri } from './nbd/uri.ts';
 import type { HookOrder } from './snapshots/hooks.ts';
+import { storeAt } from './snapshots/network-store.ts';
 import type { SnapshotSize } from './snapshots/provider.ts';
 import { snapshotRecordsFolder } from './snapshots/records.ts';
 import { defaultDiskName } from './source.ts';
@@ -42,6 +44,8 @@ export interface BackupRequest {
   readonly cacheFolder?: string | undefined;
   /** Folder for files that share the source's blocks; default: beside it. */
   readonly snapshotFolder?: string | undefined;
+  /** An export of an NBD server that takes what is overwritten while `dm-snapshot` is read, as `nbd://HOST[:PORT]/EXPORT`. */
+  readonly snapshotStore?: string | undefined;
   /** Room of a snapshot for what is written meanwhile; default 5 % of the source. */
   readonly snapshotSize?: SnapshotSize | undefined;
   /** Milliseconds that file systems may stand still; default 60 000. */
@@ -79,6 +83,7 @@ export interface BackupOrder {
   readonly dryRun: boolean;
   readonly cacheFolder: string | undefined;
   readonly snapshotFolder: string | null;
+  readonly snapshotStore: NbdUri | null;
   readonly snapshotSize: SnapshotSize;
   readonly freezeLimit: number;
   readonly changedExtents: string | null;
@@ -108,6 +113,7 @@ export function orderOf(request: BackupRequest): BackupOrder {
     dryRun: request.dryRun ?? false,
     cacheFolder: request.cacheFolder,
     snapshotFolder: request.snapshotFolder === undefined ? null : resolve(request.snapshotFolder),
+    snapshotStore: request.snapshotStore === undefined ? null : storeAt(request.snapshotStore),
     snapshotSize: request.snapshotSize ?? { percent: 5 },
     freezeLimit: request.freezeLimit ?? 60_000,
     changedExtents: request.changedExtents ?? null,
@@ -125,6 +131,8 @@ export function orderOf(request: BackupRequest): BackupOrder {
     throw refuse(`${order.allocation} is no policy for allocation maps: ${allocationPolicies.join(', ')}`);
   }
   refuseHints(order, refuse);
+  if (order.snapshotStore !== null && order.snapshot !== 'dm-snapshot')
+    throw refuse('--snapshot-store goes with --snapshot dm-snapshot');
   if (order.tags.includes('')) throw refuse('a tag is empty');
   if (!Number.isSafeInteger(order.rateLimit) || order.rateLimit < 0)
     throw refuse(`${order.rateLimit} is no rate limit`);

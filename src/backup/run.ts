@@ -47,8 +47,8 @@ export async function run(
   if (order.snapshot !== 'off' && task.frozen === null) emit({ event: 'stage', stage: 'snapshot' });
   const taken = task.frozen ?? (await takeView(task));
   try {
-    const manifest = await readAndCommit(task, lease, parent, stock, taken, distrusted);
-    await settle(task, taken, manifest);
+    const { manifest, keepsSnapshot } = await readAndCommit(task, lease, parent, stock, taken, distrusted);
+    await settle(task, taken, keepsSnapshot);
     return resultOf(manifest, warnings, secondsSince(started));
   } catch (error) {
     await giveBack(task, taken, 'abort');
@@ -63,8 +63,8 @@ async function readAndCommit(
   stock: Stock,
   taken: Taken,
   distrusted: Distrusted | null,
-): Promise<Manifest> {
-  const { view: source, provider, consistency, time, lost, proven } = taken;
+): Promise<{ readonly manifest: Manifest; readonly keepsSnapshot: boolean }> {
+  const { view: source, provider, consistency, time, lost, needed, proven } = taken;
   const { repo, order, emit, signal, stop, warnings, warn, started } = task;
   const allocation = await survey(task, source);
   const asked = await askTracker(task, parent, taken, allocation, distrusted);
@@ -73,7 +73,11 @@ async function readAndCommit(
   const skips = { unallocated, unchanged, auditPercent };
   const outcome = await runPipeline({
     ...{ repo, order, source, parent, ...stock, skips },
-    ...{ runId: lease.id, emit, warn, stop, signal: AbortSignal.any([signal, lost]) },
+    ...{ runId: lease.id, warn, stop, signal: AbortSignal.any([signal, lost]) },
+    emit: (event) => {
+      if (event.event === 'progress' && typeof event.secondsLeft === 'number') needed(event.secondsLeft);
+      emit(event);
+    },
   }).catch(async (error: unknown) => {
     if (lost.aborted) await proven();
     throw error;
@@ -87,7 +91,7 @@ async function readAndCommit(
   const kept = await putToRest(task, taken, tracking);
   emit({ event: 'stage', stage: 'commit' });
   const seconds = secondsSince(started);
-  return commitPoint(repo, lease, {
+  const manifest = await commitPoint(repo, lease, {
     order,
     source,
     snapshot: provider,
@@ -101,6 +105,7 @@ async function readAndCommit(
     seconds,
     warnings,
   });
+  return { manifest, keepsSnapshot: kept.keepsSnapshot };
 }
 
 async function askTracker(

@@ -87,12 +87,13 @@ export function worthWith(resting: boolean, taken: Taken): Taken {
 }
 
 export function snapshotOrderOf({ repo, order, source, emit, warn, signal }: Task): SnapshotOrder {
-  const { machine, disk, snapshotFolder: folder, snapshotSize: size, snapshotRecords: records, freezeLimit } = order;
+  const { machine, disk, snapshotFolder: folder, snapshotSize: size, snapshotStore: store, freezeLimit } = order;
+  const { snapshotRecords: records } = order;
   const owner = { repository: repo.config.id, machine, disk };
   const caches = cachesOfStorage();
   const folders = [repo.store.folder, records, order.cacheFolder, caches, homedir(), tmpdir()];
   const needed = folders.filter((path) => path != null);
-  const wish = { folder, size, freezeLimit, needed, signal };
+  const wish = { folder, size, store, freezeLimit, needed, signal };
   return { source, policy: order.snapshot, owner, records, wish, emit, warn };
 }
 

@@ -1,6 +1,5 @@
 /** What is read in place of the source: its snapshot or its export, made, asked what of it is used, kept for the next point, or given back. */
 import { reasonOf } from '../errors.ts';
-import type { Manifest } from '../repository/manifest.ts';
 import type { DiskAllocation } from './allocation/disk.ts';
 import { surveyAllocation, unmapped } from './allocation/survey.ts';
 import { contextOf } from './nbd/bitmap.ts';
@@ -44,8 +43,8 @@ export async function survey({ order, emit, warn }: Task, source: Source): Promi
 
 /** What is kept rests before the point is made, which says what it was then. */
 export async function putToRest({ source, warn }: Task, { rest }: Taken, tracking: Tracking): Promise<Tracking> {
-  const { recorded } = tracking;
-  if (recorded?.kept === undefined) return tracking;
+  const { recorded, keepsSnapshot } = tracking;
+  if (recorded?.kept === undefined || !keepsSnapshot) return tracking;
   const { kept, ...others } = recorded;
   try {
     const more = await rest();
@@ -53,21 +52,20 @@ export async function putToRest({ source, warn }: Task, { rest }: Taken, trackin
     return { ...tracking, recorded: { ...others, kept: { ...kept, generation } } };
   } catch (error) {
     warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} could not be kept: ${reasonOf(error)}` });
-    return { ...tracking, recorded: others };
+    return { ...tracking, keepsSnapshot: false, recorded: others };
   }
 }
 
 /** The point is made: its snapshot is kept for the next one, or goes; those that were kept before go. */
-export async function settle(task: Task, taken: Taken, { tracking }: Manifest): Promise<void> {
+export async function settle(task: Task, taken: Taken, keepsSnapshot: boolean): Promise<void> {
   const { repo, order, source, emit, warn } = task;
-  const keeps = tracking?.kept !== undefined;
-  if (keeps) {
+  if (keepsSnapshot) {
     await taken.keep().catch((error: unknown) => {
       warn({ code: 'CLEANUP', message: `the snapshot of ${source.path} could not be kept: ${reasonOf(error)}` });
     });
   } else await giveBack(task, taken, 'success');
   const owner = { repository: repo.config.id, machine: order.machine, disk: order.disk };
-  await dropKept(order.snapshotRecords, owner, keeps ? taken.id : null, emit, warn);
+  await dropKept(order.snapshotRecords, owner, keepsSnapshot ? taken.id : null, emit, warn);
 }
 
 /** A snapshot that stays is no reason to fail: the next run clears it. */

@@ -5,6 +5,7 @@ import { sizeOrPercent, text, wholeNumber } from './option-values.ts';
 
 export interface SnapshotOptions {
   readonly snapshotFolder?: string;
+  readonly snapshotStore?: string;
   readonly snapshotSize?: NonNullable<BackupRequest['snapshotSize']>;
   readonly freezeLimit?: number;
   readonly hookPre?: string;
@@ -16,6 +17,7 @@ export interface SnapshotOptions {
 
 export const snapshotOptions = [
   'snapshotFolder',
+  'snapshotStore',
   'snapshotSize',
   'freezeLimit',
   'hookPre',
@@ -37,6 +39,11 @@ export function addSnapshotOptions(command: Command, kind = ''): Command {
       text,
     )
     .option(
+      '--snapshot-store <nbd>',
+      `${kind}where dm-snapshot puts what is overwritten: nbd://HOST[:PORT]/EXPORT, with --snapshot-folder for a buffer`,
+      text,
+    )
+    .option(
       '--snapshot-size <size>',
       `${kind}room of a snapshot by lvm, dm-snapshot or a driver: 2G, or 10% of the disk (default: 5%)`,
       sizeOrPercent,
@@ -52,12 +59,14 @@ export function addSnapshotOptions(command: Command, kind = ''): Command {
 /** What they ask for. */
 export function snapshotRequestOf(
   options: SnapshotOptions,
-): Pick<BackupRequest, 'snapshotFolder' | 'snapshotSize' | 'freezeLimit' | 'hooks' | 'hookLimit'> {
-  const { snapshotFolder, snapshotSize, freezeLimit, hookPre, hookFreeze, hookThaw, hookPost, hookLimit } = options;
+): Pick<BackupRequest, 'snapshotFolder' | 'snapshotStore' | 'snapshotSize' | 'freezeLimit' | 'hooks' | 'hookLimit'> {
+  const { snapshotFolder, snapshotStore, snapshotSize, freezeLimit, hookLimit } = options;
+  const { hookPre, hookFreeze, hookThaw, hookPost } = options;
   const commands = { pre: hookPre, freeze: hookFreeze, thaw: hookThaw, post: hookPost };
   const hooks = Object.entries(commands).filter(([, command]) => command !== undefined);
   return {
     ...(snapshotFolder === undefined ? {} : { snapshotFolder }),
+    ...(snapshotStore === undefined ? {} : { snapshotStore }),
     ...(snapshotSize === undefined ? {} : { snapshotSize }),
     ...(freezeLimit === undefined ? {} : { freezeLimit: freezeLimit * 1000 }),
     ...(hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks) }),

@@ -66,7 +66,13 @@ export const sourceFailures = {
     message: 'the snapshot of {path} did not hold: {reason}',
     exit: 1,
     http: 500,
-    hint: 'no point was made; start again: a freeze with a higher --freeze-limit, a snapshot that was full with a larger --snapshot-size',
+    hint: 'no point was made; start again: a freeze with a higher --freeze-limit, a snapshot that was full with a larger --snapshot-size or --snapshot-store',
+  },
+  SNAPSHOT_OUTPACED: {
+    message: 'the snapshot of {path} would not hold until all is read: {reason}',
+    exit: 1,
+    http: 504,
+    hint: 'no point was made; start again with more room (--snapshot-size), with less written meanwhile, or with a faster network or repository',
   },
   NOT_ONE_INSTANT: {
     message: 'the disks cannot be frozen at one instant: {reason}',

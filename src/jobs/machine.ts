@@ -50,6 +50,12 @@ const tools: readonly Tool[] = [
     use: 'what changed in thin volumes',
     remedy: 'apt-get install thin-provisioning-tools',
   },
+  {
+    name: 'nbd-client',
+    command: 'nbd-client',
+    use: 'the room of snapshots on another machine (--snapshot-store)',
+    remedy: 'apt-get install nbd-client',
+  },
   { name: 'Btrfs', command: 'btrfs', use: 'snapshots of Btrfs subvolumes', remedy: 'apt-get install btrfs-progs' },
   { name: 'fsfreeze', command: 'fsfreeze', use: 'freezing file systems', remedy: 'apt-get install util-linux' },
   {

@@ -62,7 +62,7 @@ const manifestSchema = z
         reason: z.string().nullable(),
         /** Blocks that it called unchanged and that were read nevertheless; all were. */
         auditedBlocks: bytes,
-        /** The file or volume that is kept for the next backup on the machine that made the point. */
+        /** The file or volume that is kept for the next backup on the machine that made the point, or what else it needs then. */
         kept: z
           .object({
             path: z.string(),

@@ -43,6 +43,8 @@ const lvmSettings = [
 /** Has /dev/vda to make volumes on, and a repository. */
 export class StrataGuest {
   readonly guest: Guest;
+  /** The path of `strata` in it. */
+  readonly program = program;
   /** What is restored to /dev/vdb, and what the writer wrote, copied to /dev/vdc. */
   readonly #restored: string;
   readonly #original: string;
@@ -71,6 +73,8 @@ export class StrataGuest {
     await guest.ready();
     await guest.run(`mkdir -p /etc/lvm /mnt; printf '${lvmSettings.join('\\n')}\\n' > /etc/lvm/lvmlocal.conf`);
     await guest.run('export DM_DISABLE_UDEV=1 STRATA_REPO=/run/repo NODE_COMPILE_CACHE=/run/compiled');
+    // Of this machine it sees those, too.
+    await guest.run('export STRATA_SNAPSHOT_DIR=/run/snapshots; mkdir -m 700 /run/snapshots');
     await guest.run(`${program} init --no-encryption --block-size 64K --json`);
     return new StrataGuest(guest, restored, original);
   }
@@ -127,7 +131,7 @@ export class StrataGuest {
 
   /** Fails when there is a record of a snapshot. */
   async expectNoRecords(): Promise<void> {
-    expect(await this.run('ls -A /var/lib/strata/snapshots')).toBe('');
+    expect(await this.run('ls -A /run/snapshots')).toBe('');
   }
 
   /** Ends it. */

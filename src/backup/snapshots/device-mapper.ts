@@ -1,8 +1,10 @@
-/** What device-mapper says of its devices (the kernel's admin-guide/device-mapper: snapshot, thin-provisioning). */
+/** What device-mapper says of its devices (the kernel's admin-guide/device-mapper: snapshot, writecache, thin-provisioning, era). */
 import { fail } from '../../errors.ts';
 import { runCommand } from '../command.ts';
+import type { Seen } from './guarding.ts';
 
 const limit = 60_000;
+const sector = 512;
 
 /** The name of a logical volume's device, or of a part of it (`tpool`, `cow`). */
 export function mapperName(group: string, name: string, part = ''): string {
@@ -24,16 +26,38 @@ export async function sendMessage(device: string, message: string): Promise<void
   if (code !== 0) throw fail('IO', { what: `${device} does not take ${message}`, reason: trouble });
 }
 
-/** What keeps a snapshot from being what it was; null when it is that. */
-export function snapshotTrouble(status: string | null): string | null {
-  if (status === null) return 'it is gone';
+/** What the state of a snapshot says: whether it is what it was, and how full its room is. */
+export function snapshotSeen(status: string | null): Seen {
+  if (status === null) return lost('it is gone');
   const [, , target, room = ''] = status.split(/\s+/);
-  if (target !== 'snapshot') return `its device is now of the kind ${target}`;
-  if (/^\d+\/\d+$/.test(room)) return null;
+  if (target !== 'snapshot') return lost(`its device is now of the kind ${target}`);
+  const [, used, total] = /^(\d+)\/(\d+)$/.exec(room) ?? [];
+  if (used !== undefined)
+    return { trouble: null, room: { used: Number(used) * sector, total: Number(total) * sector } };
   if (room === 'Invalid' || room === 'Overflow') {
-    return 'more was written meanwhile than it has room for (--snapshot-size), or its room cannot be written';
+    return lost(
+      'more was written meanwhile than it has room for (--snapshot-size, --snapshot-store), or its room cannot be written',
+    );
   }
-  return `it is in the state ${room}`;
+  return lost(`it is in the state ${room}`);
+}
+
+function lost(trouble: string): Seen {
+  return { trouble, room: null };
+}
+
+export interface WritecacheStatus {
+  /** 0, or what it failed of; it takes no writes then. */
+  readonly error: number;
+  /** Blocks that it has room for, and those of them that are free. */
+  readonly blocks: number;
+  readonly free: number;
+}
+
+/** What the state of a device with a writecache says; null when it is none. */
+export function writecacheStatus(status: string | null): WritecacheStatus | null {
+  const [, error = '', blocks, free] = /^\d+ \d+ writecache (-?\d+) (\d+) (\d+) /.exec(status ?? '') ?? [];
+  return error === '' ? null : { error: Number(error), blocks: Number(blocks), free: Number(free) };
 }
 
 export interface PoolStatus {
@@ -58,6 +82,19 @@ export function poolStatus(status: string | null): PoolStatus | null {
     ro: 'cannot be written',
   };
   return { metadataHeld: held !== '-', trouble: mode in troubles ? (troubles[mode] ?? null) : `is ${mode}` };
+}
+
+export interface EraStatus {
+  /** The one that it counts now. */
+  readonly era: number;
+  /** The block of the metadata at which a snapshot of it lies that somebody holds; null: nobody does. */
+  readonly held: number | null;
+}
+
+/** What the state of a device with eras says; null when it is none. */
+export function eraStatus(status: string | null): EraStatus | null {
+  const [, era = '', held] = /^\d+ \d+ era \d+ \d+\/\d+ (\d+) (-|\d+)$/.exec(status ?? '') ?? [];
+  return era === '' ? null : { era: Number(era), held: held === '-' ? null : Number(held) };
 }
 
 async function isGone(device: string): Promise<boolean> {

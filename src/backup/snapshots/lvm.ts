@@ -5,7 +5,7 @@
 import { fail, isStrataError, reasonOf, type StrataError } from '../../errors.ts';
 import { failpoint } from '../../repository/failpoint.ts';
 import type { Source } from '../source.ts';
-import { mapperName, snapshotTrouble, statusOf } from './device-mapper.ts';
+import { mapperName, snapshotSeen, statusOf } from './device-mapper.ts';
 import { Guarding } from './guarding.ts';
 import { type LogicalVolume, makeSnapshot, pathOf, removeSnapshot, volumeBehind } from './logical-volumes.ts';
 import type { SnapshotProvider, SnapshotSize, SnapshotWish } from './provider.ts';
@@ -39,9 +39,9 @@ export const lvm: SnapshotProvider = {
     failpoint('snapshot.volume');
     await makeSnapshot(origin, name, ['--size', `${roomFor(origin.size, size)}b`]);
     const device = mapperName(origin.group, name);
-    const guarding = await Guarding.begin(id, async () => snapshotTrouble(await statusOf(device)));
+    const guarding = await Guarding.begin(id, source.path, async () => snapshotSeen(await statusOf(device)));
     const path = pathOf({ group: origin.group, name });
-    return { path, lost: guarding.lost, proven: () => guarding.proven(source.path) };
+    return guarding.view(path);
   },
 
   async end([place = ''], _end, id) {

@@ -4,6 +4,7 @@
  */
 import { fail } from '../../errors.ts';
 import type { Extents } from '../allocation/allocation.ts';
+import type { NbdUri } from '../nbd/uri.ts';
 import type { Source } from '../source.ts';
 
 /**
@@ -41,6 +42,8 @@ export interface SnapshotWish {
   readonly folder: string | null;
   /** Of snapshots that need room of a size that is fixed before. */
   readonly size: SnapshotSize;
+  /** An export of an NBD server where that room is, or what does not fit into it; null: none. */
+  readonly store: NbdUri | null;
   /** Milliseconds that a file system may stand still. */
   readonly freezeLimit: number;
   /** Paths that must stay writable. */
@@ -57,7 +60,9 @@ export interface View {
   readonly path: string;
   /** Comes when it is known before the end that it does not hold. */
   readonly lost?: AbortSignal;
-  /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
+  /** Tells it how many seconds it will be read yet, about. */
+  needed?(seconds: number): void;
+  /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then, SNAPSHOT_OUTPACED when it was not going to. */
   proven(): Promise<void>;
   /** What it is called by the tools that made it. */
   readonly named?: string;

@@ -14,7 +14,7 @@ export interface SnapshotOrder {
   readonly owner: SnapshotOwner;
   /** Where records are. */
   readonly records: string;
-  readonly wish: Pick<SnapshotWish, 'folder' | 'size' | 'freezeLimit' | 'needed' | 'signal' | 'joint'>;
+  readonly wish: Omit<SnapshotWish, 'source' | 'id'>;
   readonly emit: Emit;
   readonly warn: (warning: Warning) => void;
 }
@@ -35,7 +35,9 @@ export interface Taken {
   readonly named: string | null;
   /** Of a snapshot by a driver that follows the source; null of others. */
   readonly traced: Traced | null;
-  /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then. */
+  /** Tells it how many seconds it will be read yet, about. */
+  needed(seconds: number): void;
+  /** To be called when all is read: SNAPSHOT_LOST when it did not hold until then, SNAPSHOT_OUTPACED when it was not going to. */
   proven(): Promise<void>;
   /** Removes it. */
   finish(end: SnapshotEnd): Promise<void>;
@@ -83,7 +85,8 @@ export function live(source: Source): Taken {
   const time = new Date().toISOString();
   return {
     ...{ provider: 'off', consistency: 'none', view: source, id: null, time },
-    ...{ lost: never(), named: null, traced: null, proven: nothing, finish: nothing, keep: nothing, note: noteless },
+    ...{ lost: never(), named: null, traced: null, needed: () => undefined, proven: nothing, finish: nothing },
+    ...{ keep: nothing, note: noteless },
     rest: async () => null,
   };
 }
@@ -139,11 +142,15 @@ async function take(
     emit({ event: 'snapshot', act: 'kept', provider: name, source: source.path });
   };
   try {
-    const { path, proven, lost = never(), named = null, traced = null } = await provider.create(whole, places);
+    const made = await provider.create(whole, places);
+    const { path, lost = never(), named = null, traced = null } = made;
+    const needed = (seconds: number) => made.needed?.(seconds);
+    const proven = () => made.proven();
     const time = new Date().toISOString();
     const view = { ...source, input: path, size: await sizeOf(path), mountedAt: [] };
     emit({ event: 'snapshot', act: 'created', provider: name, source: source.path, consistency });
-    return { provider: name, consistency, view, id, time, lost, named, traced, proven, finish, rest, keep, note };
+    const guarded = { lost, named, traced, needed, proven };
+    return { provider: name, consistency, view, id, time, ...guarded, finish, rest, keep, note };
   } catch (error) {
     // What is left all the same is cleared by the next run, for its record stays.
     await provider.end(places, 'abort', id).then(record.close, record.leave);

@@ -34,13 +34,14 @@ export const thin: SnapshotProvider = {
     failpoint('snapshot.volume');
     await makeSnapshot(origin, name, ['--ignoreactivationskip', '--activate', 'y']);
     const pool = mapperName(origin.group, origin.thin?.pool ?? '', 'tpool');
-    const guarding = await Guarding.begin(id, async () => {
+    const guarding = await Guarding.begin(id, source.path, async () => {
       const status = poolStatus(await statusOf(pool));
-      if (status === null) return `the pool ${pool} does not say how it is`;
-      return status.trouble === null ? null : `the pool ${pool} ${status.trouble}`;
+      // Its room is that of all its volumes, and may grow: what is left of it proves nothing.
+      if (status === null) return { trouble: `the pool ${pool} does not say how it is`, room: null };
+      return { trouble: status.trouble === null ? null : `the pool ${pool} ${status.trouble}`, room: null };
     });
     const path = pathOf({ group: origin.group, name });
-    return { path, lost: guarding.lost, proven: () => guarding.proven(source.path) };
+    return guarding.view(path);
   },
 
   async keep([place = ''], id) {

@@ -80,14 +80,15 @@ function tracedBy(driver: TracingDriver): SnapshotProvider {
       if (tracer?.series == null || trouble !== null) throw failed(`${name}: ${trouble}`);
       const { minor, series } = tracer;
       const { uuid, sequence } = series;
-      const guarding = await Guarding.begin(id, async () => {
+      const guarding = await Guarding.begin(id, source.path, async () => {
         const now = (await stateOf(driver))?.tracers.find((other) => other.minor === minor);
-        return now === undefined ? `${name} does not follow it any more` : troubleOf(now, file);
+        return {
+          trouble: now === undefined ? `${name} does not follow it any more` : troubleOf(now, file),
+          room: null,
+        };
       });
       return {
-        path: snapshotDevice(driver, minor),
-        lost: guarding.lost,
-        proven: () => guarding.proven(source.path),
+        ...guarding.view(snapshotDevice(driver, minor)),
         traced: { uuid, sequence, file, before, anew, own: both(places, await placesOf(file, source.size ?? 0)) },
       };
     },

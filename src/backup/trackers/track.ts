@@ -7,6 +7,7 @@ import type { DiskAllocation } from '../allocation/disk.ts';
 import { bytesIn } from '../allocation/extents.ts';
 import type { Taken } from '../snapshots/take.ts';
 import { missesDiscards } from './discards.ts';
+import { eraTracker, isEraDevice } from './era.ts';
 import { type Hints, hintsTracker } from './hints.ts';
 import { nbdBitmapTracker } from './nbd-bitmap.ts';
 import { reflinkTracker } from './reflink.ts';
@@ -42,9 +43,13 @@ export interface Tracking {
   readonly tracker: TrackerName | 'off';
   readonly unchanged: Extents;
   readonly auditPercent: number;
+  /** Whether the snapshot that is read has to stay for the next backup. */
+  readonly keepsSnapshot: boolean;
   /** As on the point, but for the audit. */
   readonly recorded: Omit<Recorded, 'auditedBlocks'> | null;
 }
+
+const nothing = { tracker: 'off', unchanged: [], auditPercent: 0, keepsSnapshot: false } as const;
 
 /** Each goes with the provider of its name. */
 const ofProviders: readonly Tracker[] = [reflinkTracker, zfsTracker, thinTracker, dattobdTracker, elastioSnapTracker];
@@ -57,8 +62,8 @@ const auditAtLeast = 8;
 /** Asks the tracker that the policy allows. */
 export async function track(order: TrackingOrder): Promise<Tracking> {
   const { parent, taken, allocation, warn, distrusted, signal } = order;
-  const tracker = chosen(order);
-  if (tracker === null) return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: null };
+  const tracker = await chosen(order);
+  if (tracker === null) return { ...nothing, recorded: null };
   if (distrusted?.tracker === tracker.name) {
     const again = tracker.name === 'nbd-bitmap' ? 'one backup with --tracker off' : `--tracker ${tracker.name}`;
     const message = `the tracker ${tracker.name} is switched off for this disk: ${distrusted.reason}; ${again} trusts it again`;
@@ -67,19 +72,21 @@ export async function track(order: TrackingOrder): Promise<Tracking> {
   }
   const kept = (await tracker.keeps?.(taken)) ?? null;
   const more = kept === null ? {} : { kept };
-  if (parent === null) return whole(withoutParent(order, tracker), more);
+  const keepsSnapshot = kept !== null && !tracker.leavesSnapshot;
+  const compareAll = (reason: string): Tracking => ({ ...whole(reason, more), keepsSnapshot });
+  if (parent === null) return compareAll(withoutParent(order, tracker));
   if (tracker.missesDiscards && (await missesDiscards(taken.view.path, allocation))) {
-    return whole(`${tracker.name} does not note what is discarded, and no map says what is still used`, more);
+    return compareAll(`${tracker.name} does not note what is discarded, and no map says what is still used`);
   }
   const changes = await tracker.since(parent, taken, signal);
   if ('unknown' in changes) {
     // Whoever keeps bitmaps wants to know when they serve for nothing.
     if (tracker.name === 'nbd-bitmap') warn(untracked(changes.unknown));
-    return whole(changes.unknown, more);
+    return compareAll(changes.unknown);
   }
   const auditPercent = auditOf(changes.unchanged, changes.changedBytes, parent.blockSize);
   const recorded = { since: parent.id, reason: null, ...more };
-  return { tracker: tracker.name, unchanged: changes.unchanged, auditPercent, recorded };
+  return { tracker: tracker.name, unchanged: changes.unchanged, auditPercent, keepsSnapshot, recorded };
 }
 
 /** TRACKER_DISTRUSTED when the audit found blocks that had changed all the same. */
@@ -93,10 +100,10 @@ export function requireHonest({ tracker }: Tracking, changedUnseen: Extents): vo
 export function keepingNothing(tracking: Tracking): Tracking {
   if (tracking.recorded === null) return tracking;
   const { kept: _, ...recorded } = tracking.recorded;
-  return { ...tracking, recorded };
+  return { ...tracking, keepsSnapshot: false, recorded };
 }
 
-function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Tracker | null {
+async function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Promise<Tracker | null> {
   if (policy === 'off') return null;
   if (hints !== null) return hintsTracker(hints.path, hints.content);
   if (bitmap !== null) {
@@ -104,9 +111,11 @@ function chosen({ policy, hints, bitmap, taken, warn }: TrackingOrder): Tracker 
     warn(untracked('the tracker nbd-bitmap needs an NBD export'));
     return null;
   }
-  const able = ofProviders.find(({ name }) => name === taken.provider) ?? null;
+  const ofProvider = ofProviders.find(({ name }) => name === taken.provider) ?? null;
+  const able = ofProvider ?? ((await isEraDevice(taken.view.path)) ? eraTracker : null);
   if (policy === 'auto' || policy === able?.name) return able;
-  warn(untracked(`the tracker ${policy} needs a snapshot by ${policy}`));
+  const needs = policy === eraTracker.name ? 'a device of the target era' : `a snapshot by ${policy}`;
+  warn(untracked(`the tracker ${policy} needs ${needs}`));
   return null;
 }
 
@@ -116,7 +125,7 @@ function untracked(reason: string): Warning {
 
 /** Everything is read. */
 function whole(reason: string, more: Partial<Recorded>): Tracking {
-  return { tracker: 'off', unchanged: [], auditPercent: 0, recorded: { since: null, reason, ...more } };
+  return { ...nothing, recorded: { since: null, reason, ...more } };
 }
 
 function withoutParent({ hints }: TrackingOrder, { name }: Tracker): string {

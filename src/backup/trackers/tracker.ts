@@ -11,7 +11,16 @@ import type { Extents } from '../allocation/allocation.ts';
 import { beginningBitmap } from '../nbd/bitmap.ts';
 import type { Taken } from '../snapshots/take.ts';
 
-export const trackerNames = ['reflink', 'zfs', 'thin', 'dattobd', 'elastio-snap', 'hints', 'nbd-bitmap'] as const;
+export const trackerNames = [
+  'reflink',
+  'zfs',
+  'thin',
+  'dattobd',
+  'elastio-snap',
+  'dm-era',
+  'hints',
+  'nbd-bitmap',
+] as const;
 
 export type TrackerName = (typeof trackerNames)[number];
 
@@ -30,6 +39,8 @@ export interface Tracker {
   readonly name: TrackerName;
   /** Whether it does not note what is given back to the disk (discard), which then has another content, too. */
   readonly missesDiscards?: true;
+  /** Whether the snapshot goes as others do, for what it keeps is something else. */
+  readonly leavesSnapshot?: true;
   /** What did not change between `parent` and what is to be read now; INTERRUPTED when the signal comes. */
   since(parent: Manifest, taken: Taken, signal: AbortSignal): Promise<Changes>;
   /** What to keep of what is read now, for the next time; null: nothing can be. */

@@ -64,7 +64,7 @@ export function addBackup(program: Command): void {
     )
     .option(
       '--tracker <name>',
-      'auto, off, or a change tracker: reflink, zfs, thin, dattobd, elastio-snap, hints, nbd-bitmap (or nbd-bitmap:NAME)',
+      'auto, off, or a change tracker: reflink, zfs, thin, dattobd, elastio-snap, dm-era, hints, nbd-bitmap (or nbd-bitmap:NAME)',
       text,
       'auto',
     )

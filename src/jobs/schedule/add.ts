@@ -26,6 +26,7 @@ type OfAnyBackup = Pick<
   | 'machine'
   | 'snapshot'
   | 'snapshotFolder'
+  | 'snapshotStore'
   | 'snapshotSize'
   | 'freezeLimit'
   | 'hooks'
@@ -162,6 +163,7 @@ function ofAnyBackup(given: OfAnyBackup, order: BackupOrder, timeZone: string): 
     ...withoutGaps({ maxDuration }),
     keep: keepOf(given.keep, timeZone),
     ...(order.snapshotFolder === null ? {} : { snapshotFolder: order.snapshotFolder }),
+    ...(order.snapshotStore === null ? {} : { snapshotStore: order.snapshotStore.path }),
     ...withoutGaps({ snapshotSize, freezeLimit, hooks, hookLimit }),
   };
 }

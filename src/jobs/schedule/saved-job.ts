@@ -82,6 +82,7 @@ const ofAnyBackup = {
   snapshot: someText,
   tracker: someText,
   snapshotFolder: absolutePath.optional(),
+  snapshotStore: z.string().refine(isNbdUri).optional(),
   snapshotSize: z
     .union([z.strictObject({ bytes: z.int().positive() }), z.strictObject({ percent: z.number().positive().max(100) })])
     .optional(),

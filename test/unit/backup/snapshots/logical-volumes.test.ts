@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { mapperName, poolStatus, snapshotTrouble } from '../../../../src/backup/snapshots/device-mapper.ts';
+import {
+  eraStatus,
+  mapperName,
+  poolStatus,
+  snapshotSeen,
+  writecacheStatus,
+} from '../../../../src/backup/snapshots/device-mapper.ts';
 import { parseVolumes, volumeUuid } from '../../../../src/backup/snapshots/logical-volumes.ts';
 import { roomFor } from '../../../../src/backup/snapshots/lvm.ts';
 
@@ -79,9 +85,28 @@ it.each([
   ['', /kind/],
   [null, /gone/],
 ])('tells of a snapshot that says "%s" what is wrong', (status, trouble) => {
-  const found = snapshotTrouble(status);
-  if (trouble === null) expect(found).toBeNull();
-  else expect(found).toMatch(trouble);
+  const found = snapshotSeen(status);
+  if (trouble === null) expect(found).toMatchObject({ trouble, room: { total: 139264 * 512 } });
+  else expect(found).toEqual({ trouble: expect.stringMatching(trouble), room: null });
+});
+
+it('tells how full the room of a snapshot is, in bytes', () => {
+  expect(snapshotSeen('0 131072 snapshot 2048/139264 16').room).toEqual({ used: mib, total: 68 * mib });
+});
+
+it('reads the state of a writecache', () => {
+  const status = '0 131064 writecache 0 8142 7000 12 0 0 0 0 0 0 0 0 0 0';
+  expect(writecacheStatus(status)).toEqual({ error: 0, blocks: 8142, free: 7000 });
+  expect(writecacheStatus('0 131064 writecache -5 8142 7000 12')).toMatchObject({ error: -5 });
+  for (const other of ['0 131064 linear 43:0 0', '0 131064 writecache', '', null])
+    expect(writecacheStatus(other)).toBeNull();
+});
+
+it('reads the state of a device with eras', () => {
+  expect(eraStatus('0 98304 era 8 12/2048 1 -')).toEqual({ era: 1, held: null });
+  expect(eraStatus('0 98304 era 8 12/2048 4711 25')).toEqual({ era: 4711, held: 25 });
+  for (const other of ['0 98304 era Error', '0 98304 linear', '0 98304 era 8 12/2048 x -', '', null])
+    expect(eraStatus(other)).toBeNull();
 });
 
 it.each([

@@ -211,7 +211,16 @@ function fileOf({ folder }: StandIn, id: string): string {
 
 async function wishFor({ device }: StandIn, id: string): Promise<SnapshotWish> {
   const source = await inspectSource(null, device);
-  return { source, id, folder: null, size: { bytes: 4 * mib }, freezeLimit: 0, needed: [], signal: quiet() };
+  return {
+    source,
+    id,
+    folder: null,
+    store: null,
+    size: { bytes: 4 * mib },
+    freezeLimit: 0,
+    needed: [],
+    signal: quiet(),
+  };
 }
 
 function write({ folder }: StandIn, name: string, mebibytes: number): void {
