@@ -120,7 +120,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a tracker that is not there': {
     words: ['backup', at('disk.img'), '--tracker', 'usn'],
     code: 2,
-    message: /there is no tracker usn; there are reflink, zfs, thin, dattobd, elastio-snap, hints/,
+    message: /there is no tracker usn; there are reflink, zfs, thin, dattobd, elastio-snap, dm-era, hints/,
   },
 
   'no repository named': { words: ['points'], repo: null, code: 2, message: /no repository was named; use --repo/ },

@@ -63,7 +63,7 @@ test.each([
   { words: ['backup', one, '--all-disks'], message: '--all-disks takes no source' },
   { words: ['backup', one, two, '--disk', 'd'], message: '--disk goes with one source' },
   { words: ['backup', one, one], message: `${one} is named twice` },
-  { words: ['backup', one, two, '--snapshot', 'zfs'], message: 'there is no snapshot provider zfs' },
+  { words: ['backup', one, two, '--snapshot', 'vss'], message: 'there is no snapshot provider vss' },
   {
     words: ['job', 'add', 'x', 'backup', '--all-disks', '--source', one],
     message: '--all-disks does not go with --source',
