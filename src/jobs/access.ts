@@ -28,8 +28,8 @@ interface HowToOpen {
   /** Reads from the store itself, not from copies that were made before. */
   readonly fresh?: boolean;
   readonly ranges?: RangeUse;
-  /** Is given the store before the key is there, for what needs none. */
-  readonly meanwhile?: (store: ObjectStore) => void;
+  /** Is given the store while a key is derived, for what needs none; not called where no key has to be. */
+  readonly whileUnlocking?: (store: ObjectStore) => void;
   /** Hears what went over the network. */
   readonly emit?: Emit;
   /** Ends reading and storing of contents that is under way. */
@@ -45,11 +45,11 @@ export function newKeyring(): Keyring {
 export async function withRepository<Result>(
   access: RepositoryAccess,
   work: (repo: Repository) => Promise<Result>,
-  { fresh = false, ranges, meanwhile, emit, signal }: HowToOpen = {},
+  { fresh = false, ranges, whileUnlocking, emit, signal }: HowToOpen = {},
 ): Promise<Result> {
   const { location, storage, keyring } = access;
   const warn = (warning: Warning) => emit?.({ event: 'warning', ...warning });
-  const how = { storage, keyring, fresh, ranges, meanwhile, warn, signal };
+  const how = { storage, keyring, fresh, ranges, whileUnlocking, warn, signal };
   const repo = await Repository.open(location, access.passphrase, how);
   try {
     if (emit) warnOfClock(repo, emit);

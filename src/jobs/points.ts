@@ -8,7 +8,7 @@ export type { DamagedPoint, ListedPoint, PointFilter } from '../repository/point
 export function pointsJob(access: RepositoryAccess, filter: PointFilter): Promise<KnownPoints> {
   let listing: Promise<string[]> | undefined;
   return withRepository(access, (repo) => listKnownPoints(repo, filter, listing), {
-    meanwhile: (store) => {
+    whileUnlocking: (store) => {
       listing = pointIds(store);
       listing.catch(() => undefined); // who waits for it says what is wrong
     },

@@ -23,8 +23,8 @@ export interface CreateOptions extends NewStoreOptions {
 export interface OpenOptions extends StoreOptions {
   /** Keys that were opened before. */
   readonly keyring?: Keyring | undefined;
-  /** Is given the store before the key is there, for what needs none. */
-  readonly meanwhile?: ((store: ObjectStore) => void) | undefined;
+  /** Is given the store while a key is derived, for what needs none; not called where no key has to be. */
+  readonly whileUnlocking?: ((store: ObjectStore) => void) | undefined;
 }
 
 interface Opened {
@@ -105,11 +105,15 @@ export class Repository {
     // Listed meanwhile: from afar every answer takes its time. Whether it is needed the configuration tells.
     const keys = keyNames(store);
     keys.catch(() => undefined);
-    options.meanwhile?.(store);
     try {
       const config = await readConfig(store);
       if (config.lock) store.lockBy(config.lock);
-      const unlocked = async () => unlock(store, config.id, await passphrase(), await keys);
+      const unlocked = async () => {
+        const given = await passphrase();
+        // Not before: somebody may take a while to type it.
+        options.whileUnlocking?.(store);
+        return unlock(store, config.id, given, await keys);
+      };
       const opened =
         config.master === undefined
           ? await (options.keyring?.open(store, config.id, unlocked) ?? unlocked())

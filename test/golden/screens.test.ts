@@ -79,6 +79,21 @@ const screens: Readonly<Record<string, State>> = {
   mounts: apply(full, [go('mounts')]),
   jobs: apply(full, [go('jobs')]),
   job: apply(full, [go('jobs'), { type: 'job-opened', id: 2 }]),
+  'job-long': apply(full, [
+    {
+      type: 'job-ended',
+      id: 2,
+      now,
+      failure: null,
+      state: 'warnings',
+      outcome: [
+        'mended: 0; lost: 12; took 3m',
+        ...Array.from({ length: 12 }, (_, n) => `lost: ${n} web01/sda: a pack is missing`),
+      ],
+    },
+    { type: 'job-opened', id: 2 },
+    { type: 'move', move: { to: 'last' } },
+  ]),
   compare: apply(full, [go('compare'), { type: 'move', move: { by: 1 } }]),
   plan: apply(full, [go('plan')]),
   repository: apply(full, [go('repository')]),

@@ -9,7 +9,7 @@ import { bar, sparkline } from '../view/glyphs.ts';
 import { type Line, line, type Role, span } from '../view/line.ts';
 import { aboveWhole, fact, type Look, paragraph } from '../view/look.ts';
 import { type Column, listLines } from '../view/table.ts';
-import { printable } from '../view/text.ts';
+import { pad, printable } from '../view/text.ts';
 import { waiting } from './waiting.ts';
 
 interface Row {
@@ -135,11 +135,14 @@ export function job(state: State, look: Look): Line[] {
         ]),
     line(glyphs.rule.repeat(width), 'muted'),
   ];
-  const room = Math.max(1, height - lines.length);
-  return [
-    ...lines,
-    ...found.log.slice(-room).map((text) => line(` ${printable(text)}`, /^(stage|disk)/.test(text) ? 'muted' : 'warn')),
-  ];
+  const log = found.log.map((text) => line(` ${printable(text)}`, /^(stage|disk)/.test(text) ? 'muted' : 'warn'));
+  if (lines.length < height) return [...lines, ...log.slice(lines.length - height)];
+  // What came of it can be long: then all of it is gone through.
+  const all = [...lines, ...log];
+  const room = height - 1;
+  const top = Math.min(state.cursors.job ?? 0, all.length - room);
+  const where = `${top + 1}-${top + room} of ${all.length}: j k`;
+  return [...all.slice(top, top + room), line(pad(where, width - 1, 'right'), 'muted')];
 }
 
 /** Of several disks some may be well. */

@@ -186,8 +186,11 @@ export function rowCount(state: State): number {
       return state.slots.doctor.value?.machine.length ?? 0;
     case 'log':
       return state.log.length;
-    case 'job':
-      return state.jobs.find(({ id }) => id === state.job)?.log.length ?? 0;
+    case 'job': {
+      const job = state.jobs.find(({ id }) => id === state.job);
+      // Lines to scroll by: more than there are.
+      return job === undefined ? 0 : 12 + 4 * job.outcome.length + job.log.length;
+    }
     case 'help':
       return 30; // lines to scroll by: more than it is ever longer than the screen
   }
