@@ -50,7 +50,7 @@ describe.skipIf(trouble)('ZFS', () => {
     await guest.run(`until [ -b ${device} ]; do sleep 0.1; done`);
     await guest.run(`truncate -s ${volumeSize} ${image}`);
     for (const at of [device, image])
-      await guest.run(`dd if=/dev/urandom of=${at} bs=1M seek=8 count=24 conv=notrunc,fsync 2>&1`);
+      await guest.run(`dd if=/dev/urandom of=${at} bs=1M seek=8 count=40 conv=notrunc,fsync 2>&1`);
   }, 600_000);
 
   afterEach(() => guest?.run('kill -9 $hammer $turns 2> /dev/null; wait $hammer $turns; true'));
