@@ -106,9 +106,13 @@ function start(program: string, words: readonly string[], env: Readonly<Record<s
   });
 }
 
-/** The last line that says something: those of dmsetup and zfs do not. */
+/** The last line that says something: those of dmsetup and zfs do not, nor does how zfs is to be used. */
 function lastSaid(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim());
+  const lines = text
+    .split(/\nusage:\n/, 1)
+    .join('')
+    .split('\n')
+    .map((line) => line.trim());
   const idle = ['', 'Command failed.', 'no snapshots were created'];
   return lines.filter((line) => !idle.includes(line)).at(-1) ?? '';
 }

@@ -17,7 +17,7 @@ const trouble = existsSync(join(modules, 'zfs.ko')) ? await whyNoStrataGuest() :
 if (trouble) console.warn(`zfs.long.test.ts is skipped: ${trouble}`);
 
 /** In the order in which one needs the other. */
-const order = ['spl', 'znvpair', 'zavl', 'icp', 'zlua', 'zzstd', 'zunicode', 'zcommon', 'zfs'];
+const order = ['spl', 'znvpair', 'zavl', 'zcommon', 'icp', 'zlua', 'zzstd', 'zunicode', 'zfs'];
 const [volume, device] = ['tank/vm 1/disk:a', '/dev/zvol/tank/vm+1/disk:a'] as const;
 const [dataset, folder] = ['tank/images of b', '/tank/images of b'] as const;
 const image = `'${folder}/disk.img'`;
@@ -37,18 +37,20 @@ describe.skipIf(trouble)('ZFS', () => {
 
   beforeAll(async () => {
     guest = await StrataGuest.start(bench, []);
-    await guest.run(`tar -C ${modules}/userland -c . | tar -C / -x --keep-directory-symlink; ldconfig`);
+    await guest.run(`tar -C ${modules}/userland -c . | tar -C / -x --keep-directory-symlink`);
     for (const name of order) await guest.run(`[ ! -e ${modules}/${name}.ko ] || insmod ${modules}/${name}.ko`);
     await guest.run('echo 200000000 > /sys/module/zfs/parameters/zfs_arc_max');
     const script = bench.path('udev.sh');
     writeFileSync(script, udev);
     await guest.run(`mkdir -p /dev/zvol; (sh ${script} > /dev/null 2>&1 &)`);
-    await guest.run("zpool create -f -O compression=lz4 tank /dev/vda; zfs create 'tank/vm 1'");
+    // Of a whole disk it would make partitions, and wait for udev.
+    await guest.run('echo , | sfdisk -q /dev/vda; zpool create -f -O compression=lz4 tank /dev/vda1');
+    await guest.run("zfs create 'tank/vm 1'");
     await guest.run(`zfs create '${dataset}'; zfs create -s -V ${volumeSize} '${volume}'`);
     await guest.run(`until [ -b ${device} ]; do sleep 0.1; done`);
     await guest.run(`truncate -s ${volumeSize} ${image}`);
     for (const at of [device, image])
-      await guest.run(`dd if=/dev/urandom of=${at} bs=1M seek=8 count=24 conv=notrunc,fsync 2>&1`);
+      await guest.run(`dd if=/dev/urandom of=${at} bs=1M seek=8 count=40 conv=notrunc,fsync 2>&1`);
   }, 600_000);
 
   afterEach(() => guest?.run('kill -9 $hammer $turns 2> /dev/null; wait $hammer $turns; true'));

@@ -40,7 +40,7 @@ const types = { begin: 0, object: 1, freeObjects: 2, write: 3, free: 4, end: 5, 
 
 /** Where each record says of which snapshot it is. */
 const guidAt: Readonly<Record<number, number>> = {
-  [types.object]: 48,
+  [types.object]: 40,
   [types.freeObjects]: 24,
   [types.write]: 40,
   [types.free]: 32,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Extents } from '../../../../src/backup/allocation/allocation.ts';
 import { covers, extentsOf } from '../../../../src/backup/allocation/extents.ts';
@@ -51,6 +52,15 @@ describe('a stream of zfs send', () => {
     expect(read(writeStream(head, []))).toEqual([]);
     const file = writeStream({ ...head, kind: 'file' }, some);
     expect(read(file, { kind: 'file', object: 2n })).toEqual([[5 * mib, 512]]);
+  });
+
+  it('of OpenZFS 2.1.11 itself tells of a write at 2.5 MiB, a discard at 64 KiB, and what was never written', async () => {
+    const bytes = await readFile(new URL('openzfs-2.1.11.stream', import.meta.url));
+    const of = { from: 0x769249fcc4246708n, to: 0x51b5bd703349ee5bn, size: 8 * mib };
+    expect(read(bytes, of, 1000)).toEqual([
+      [65536, 131072],
+      [1310720, 7077888],
+    ]);
   });
 
   it('may name places in any order', () => {

@@ -84,7 +84,7 @@ function fillIn(view: DataView, record: StreamRecord, to: bigint, little: boolea
   };
   switch (record.type) {
     case 'object':
-      all([8, record.object], [48, to]);
+      all([8, record.object], [40, to]);
       view.setUint32(28, record.bonus ?? 0, little);
       break;
     case 'free-objects':
