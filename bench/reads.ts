@@ -172,7 +172,7 @@ function stale(work: string, size: number, rounds: number): Found {
   }
   const of = (name: string) => walls.get(name) ?? [];
   const ratio = median(of('strata').map((wall, round) => (of('partclone')[round] ?? Number.NaN) / wall));
-  const beside = `partclone | zstd ${median(of('partclone')).toFixed(2)}, zstd of all ${median(of('zstd')).toFixed(2)}; ${stored}`;
+  const beside = `partclone, zstd -1 ${median(of('partclone')).toFixed(2)}, zstd -1 of all ${median(of('zstd')).toFixed(2)}; ${stored}`;
   return {
     rows: [{ what: 'full backup, a third in use, stale data in free space', wall: median(of('strata')), beside }],
     verdicts: [
