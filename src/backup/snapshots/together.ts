@@ -149,11 +149,13 @@ async function takeAll(
   for (const disk of of('apart')) await takeAlone(disk, disk.apart);
 }
 
-async function takeOne(
-  { order }: PlannedDisk,
-  apart: string | null,
-  { input, joint }: { readonly input?: Source['input']; readonly joint?: string } = {},
-): Promise<Frozen> {
+/** What of a common snapshot is a disk's own. */
+interface Own {
+  readonly input?: Source['input'];
+  readonly joint?: string;
+}
+
+async function takeOne({ order }: PlannedDisk, apart: string | null, { input, joint }: Own = {}): Promise<Frozen> {
   try {
     // Who looked at a source before knows it by identity.
     const source = input === undefined ? order.source : { ...order.source, input };
@@ -194,28 +196,15 @@ async function takeOfSubvolume(
   found: Map<PlannedDisk, Frozen>,
   warn: (warning: Warning) => void,
 ): Promise<void> {
-  const [
-    {
-      order: { source, owner, records },
-    },
-  ] = disks as [PlannedDisk];
   const id = newSnapshotId();
   const place = join(root, `.strata-${id}`);
-  const record = await beginRecord(records, { id, provider: 'btrfs', source: source.path, owner, places: [place] });
-  let apart: string | null = null;
-  try {
-    await snapshotSubvolume(source.path, root, place);
-  } catch (error) {
-    apart = reasonOf(error);
-  }
-  for (const disk of disks) {
-    const input = join(place, relative(root, await realpath(disk.order.source.path)));
-    found.set(disk, await takeOne(disk, apart, apart === null ? { input } : {}));
-  }
-  await btrfs.end([place], 'success', id).then(record.close, async (error: unknown) => {
-    await record.leave();
-    warn({ code: 'CLEANUP', message: `the snapshot ${place} is still there: ${reasonOf(error)}` });
-  });
+  const [first] = disks as [PlannedDisk];
+  const shared: Shared = {
+    ...{ provider: btrfs, id, places: [place], left: `the snapshot ${place} is still there` },
+    make: () => snapshotSubvolume(first.order.source.path, root, place),
+    own: async ({ order }) => ({ input: join(place, relative(root, await realpath(order.source.path))) }),
+  };
+  await takeOutOf(shared, disks, found, warn);
 }
 
 /** One snapshot of each dataset, all at once, which each disk then holds for itself. */
@@ -224,25 +213,47 @@ async function takeOfPool(
   found: Map<PlannedDisk, Frozen>,
   warn: (warning: Warning) => void,
 ): Promise<void> {
-  const [
-    {
-      order: { source, owner, records },
-    },
-  ] = disks as [PlannedDisk];
   const id = newSnapshotId();
   const datasets = disks.flatMap(({ common }) => (common?.kind === 'pool' ? [common.dataset] : []));
   const places = [...new Set(datasets)].map((dataset) => `${dataset}@${nameFor(id)}`);
-  const record = await beginRecord(records, { id, provider: 'zfs', source: source.path, owner, places });
+  const shared: Shared = {
+    ...{ provider: zfs, id, places, left: `the snapshots ${places.join(', ')} are still there` },
+    make: () => snapshotTogether(places, id),
+    own: async () => ({ joint: id }),
+  };
+  await takeOutOf(shared, disks, found, warn);
+}
+
+/** A snapshot that disks have in common for as long as each takes its own out of it. */
+interface Shared {
+  readonly provider: SnapshotProvider;
+  readonly id: string;
+  readonly places: readonly string[];
+  /** What is said when it stays. */
+  readonly left: string;
+  make(): Promise<void>;
+  own(disk: PlannedDisk): Promise<Own>;
+}
+
+async function takeOutOf(
+  { provider, id, places, left, make, own }: Shared,
+  disks: readonly PlannedDisk[],
+  found: Map<PlannedDisk, Frozen>,
+  warn: (warning: Warning) => void,
+): Promise<void> {
+  const [{ order }] = disks as [PlannedDisk];
+  const { source, owner, records } = order;
+  const record = await beginRecord(records, { id, provider: provider.name, source: source.path, owner, places });
   let apart: string | null = null;
   try {
-    await snapshotTogether(places, id);
+    await make();
   } catch (error) {
     apart = reasonOf(error);
   }
-  for (const disk of disks) found.set(disk, await takeOne(disk, apart, apart === null ? { joint: id } : {}));
-  await zfs.end(places, 'success', id).then(record.close, async (error: unknown) => {
+  for (const disk of disks) found.set(disk, await takeOne(disk, apart, apart === null ? await own(disk) : {}));
+  await provider.end(places, 'success', id).then(record.close, async (error: unknown) => {
     await record.leave();
-    warn({ code: 'CLEANUP', message: `the snapshots ${places.join(', ')} are still there: ${reasonOf(error)}` });
+    warn({ code: 'CLEANUP', message: `${left}: ${reasonOf(error)}` });
   });
 }
 
